@@ -1,0 +1,19 @@
+-- Security events change no row of their own, so the function that notices one says so.
+create or replace function audit.record_event(action text, user_id uuid default null, details jsonb default null) returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_entry audit.audit_logs;
+begin
+  v_entry.action := record_event.action;
+  v_entry.user_id := record_event.user_id;
+  v_entry.details := record_event.details;
+  perform audit.append(v_entry);
+end
+$$;
+comment on function audit.record_event(text, uuid, jsonb) is 'Appends an event such as login.failed about a user, with details that hold no secret and no personal value.';
+revoke all on function audit.record_event(text, uuid, jsonb) from public;
+grant execute on function audit.record_event(text, uuid, jsonb) to roster_owner;

@@ -1,0 +1,55 @@
+-- A sliding window of two counters: this window's requests plus the share of the last window's that is still inside
+-- the period. The upsert holds the row while it decides, so no two requests can take the last place.
+create or replace function private.count_request(
+  policy text, subject text,
+  out is_allowed boolean, out quota integer, out period_seconds integer,
+  out remaining integer, out reset_seconds integer, out is_first_refusal boolean)
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now      timestamptz := private.now();
+  v_period   double precision;
+  v_window   timestamptz;
+  v_elapsed  double precision;
+  v_hits     integer;
+  v_previous integer;
+  v_refused  integer;
+begin
+  select p.quota, extract(epoch from p.period) into strict quota, v_period
+  from app.rate_limit_policies p where p.name = count_request.policy;
+  v_window := to_timestamp(floor(extract(epoch from v_now) / v_period) * v_period);
+  v_elapsed := extract(epoch from v_now - v_window);
+  period_seconds := ceil(v_period);
+
+  insert into app.rate_limits as r (policy, subject, window_started_at, hits, previous_hits)
+  values (count_request.policy, count_request.subject, v_window, 0, 0)
+  on conflict on constraint rate_limits_pkey do update set
+    previous_hits = case when r.window_started_at >= v_window then r.previous_hits
+                         when r.window_started_at = v_window - make_interval(secs => v_period) then r.hits
+                         else 0 end,
+    hits = case when r.window_started_at >= v_window then r.hits else 0 end,
+    refused_hits = case when r.window_started_at >= v_window then r.refused_hits else 0 end,
+    window_started_at = greatest(r.window_started_at, v_window)
+  returning r.hits, r.previous_hits into v_hits, v_previous;
+
+  is_allowed := v_hits + v_previous * (1 - v_elapsed / v_period) + 1 <= quota;
+  update app.rate_limits r set
+    hits = r.hits + case when is_allowed then 1 else 0 end,
+    refused_hits = r.refused_hits + case when is_allowed then 0 else 1 end
+  where r.policy = count_request.policy and r.subject = count_request.subject
+  returning r.hits, r.refused_hits into v_hits, v_refused;
+
+  is_first_refusal := not is_allowed and v_refused = 1;
+  remaining := greatest(0, floor(quota - v_hits - v_previous * (1 - v_elapsed / v_period)));
+  -- When a place is free again: in this window as the last one's share shrinks, else in the next as this one's does.
+  reset_seconds := greatest(1, ceil(case
+    when is_allowed then v_period - v_elapsed
+    when v_hits < quota then v_period * (1 - (quota - 1 - v_hits)::double precision / v_previous) - v_elapsed
+    else v_period - v_elapsed + v_period * (1 - (quota - 1)::double precision / v_hits) end));
+end
+$$;
+comment on function private.count_request(text, text) is 'Counts a request of a subject against a policy. is_allowed: whether it is within the quota; reset_seconds: when to come back.';
+revoke all on function private.count_request(text, text) from public;

@@ -1,0 +1,33 @@
+-- Every route counts against the default limit, some against a stricter one as well; the answer's headers say where
+-- the caller stands (draft-ietf-httpapi-ratelimit-headers-11). A flood leaves one audit row a window, not one a request.
+create or replace function private.count_route(route regprocedure, address inet) returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_policy   text;
+  v_count    record;
+  v_policies text[];
+  v_states   text[];
+begin
+  foreach v_policy in array array_remove(array['default', private.route_tag(count_route.route, 'rate_limit')], null) loop
+    v_count := private.count_request(v_policy, private.client_subject(count_route.address));
+    v_policies := v_policies || format('"%s";q=%s;w=%s', v_policy, v_count.quota, v_count.period_seconds);
+    v_states := v_states || format('"%s";r=%s;t=%s', v_policy, v_count.remaining, v_count.reset_seconds);
+    exit when not v_count.is_allowed;
+  end loop;
+  perform private.set_header('RateLimit-Policy', array_to_string(v_policies, ', ')),
+          private.set_header('RateLimit', array_to_string(v_states, ', '));
+  if not v_count.is_allowed then
+    perform private.set_header('Retry-After', v_count.reset_seconds::text);
+    if v_count.is_first_refusal then
+      perform audit.record_event('request.rate_limited', null, jsonb_build_object('policy', v_policy));
+    end if;
+  end if;
+  return v_count.is_allowed;
+end
+$$;
+comment on function private.count_route(regprocedure, inet) is 'Counts a request against the limits of its route and sets the RateLimit headers; false if one is exhausted.';
+revoke all on function private.count_route(regprocedure, inet) from public;

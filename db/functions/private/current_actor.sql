@@ -1,0 +1,17 @@
+-- Who did something stays true after the session that did it has ended, even in the same transaction:
+-- the log therefore asks for the session, alive or not.
+create or replace function private.current_actor(out user_id uuid, out session_id uuid)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  select s.user_id, s.id into user_id, session_id
+  from app.sessions s
+  where s.secret_hash = private.digest(nullif(current_setting('request.session', true), ''));
+end
+$$;
+comment on function private.current_actor() is 'The user and the session of this request, for attribution only; says nothing about rights.';
+revoke all on function private.current_actor() from public;
+grant execute on function private.current_actor() to roster_audit_owner;

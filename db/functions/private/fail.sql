@@ -1,0 +1,20 @@
+-- For "nothing happened": the transaction is undone, the caller learns why.
+create or replace function private.fail(code text) returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_problem record;
+begin
+  select p.status, p.title, p.hint into strict v_problem from http.problems() p where p.code = fail.code;
+  raise exception using
+    errcode = 'UM' || v_problem.status,
+    message = v_problem.title,
+    detail = fail.code,
+    hint = v_problem.hint;
+end
+$$;
+comment on function private.fail(text) is 'Raises the problem of that code as SQLSTATE UM<status>: message the title, detail the code, hint the next step.';
+revoke all on function private.fail(text) from public;
+grant execute on function private.fail(text) to roster_anonymous, roster_user, roster_dba;

@@ -1,0 +1,17 @@
+-- The role's row is the lock: of two administrators who leave at the same moment, the second one sees the first.
+create or replace function private.keep_an_admin(user_id uuid) returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from app.roles r where r.name = 'admin' for update;
+  if exists (select from private.admins a where a.user_id = keep_an_admin.user_id)
+     and not exists (select from private.admins a where a.user_id <> keep_an_admin.user_id) then
+    perform private.fail('last_admin');
+  end if;
+end
+$$;
+comment on function private.keep_an_admin(uuid) is 'Raises last_admin if nobody but that user is an administrator who can sign in.';
+revoke all on function private.keep_an_admin(uuid) from public;

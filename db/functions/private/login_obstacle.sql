@@ -1,0 +1,19 @@
+-- The reason goes into the audit log and never into the answer.
+create or replace function private.login_obstacle(account app.users, verified_hash text) returns text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return case
+    when account.id is null then 'unknown'
+    when account.locked_until > private.now() then 'locked'
+    when account.password_hash is distinct from verified_hash or verified_hash is null then 'wrong_password'
+    when account.status not in ('active', 'inactive') then account.status
+    when not account.is_email_verified and (select s.login_needs_verified_email from app.settings s) then 'unverified'
+  end;
+end
+$$;
+comment on function private.login_obstacle(app.users, text) is 'Why an account may not sign in with that verified hash now: unknown, locked, wrong_password, a status, unverified; null if it may.';
+revoke all on function private.login_obstacle(app.users, text) from public;

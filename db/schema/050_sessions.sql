@@ -1,0 +1,134 @@
+-- A session is one sign-in on one device; refresh tokens are its links, each used once.
+
+create table app.sessions (
+  id             uuid primary key default private.uuid_v7(),
+  user_id        uuid not null constraint sessions_user_id_fkey references app.users on delete cascade,
+  secret_hash    app.digest not null constraint sessions_secret_hash_key unique,
+  device_name    app.device_name,
+  client_address inet,
+  user_agent     text constraint sessions_user_agent_length check (char_length(user_agent) <= 300),
+  database_role  text,
+  created_at     timestamptz not null default private.now(),
+  last_used_at   timestamptz not null default private.now(),
+  expires_at     timestamptz not null,
+  revoked_at     timestamptz,
+  revoked_reason text,
+  constraint sessions_expires_after_creation check (expires_at > created_at),
+  constraint sessions_revoked_reason_known check (
+    (revoked_at is null) = (revoked_reason is null)
+    and revoked_reason in ('logout', 'revoked', 'token_reused', 'password_changed', 'suspended', 'deleted', 'released'))
+);
+create index sessions_user_live on app.sessions (user_id, created_at, id) where revoked_at is null;
+create index sessions_user_id on app.sessions (user_id);
+create index sessions_expires_at on app.sessions (expires_at);
+comment on index app.sessions_pkey is 'One session by its public id: where id = ….';
+comment on index app.sessions_secret_hash_key is 'Every request''s identity: where secret_hash = ….';
+comment on index app.sessions_user_live is 'A person''s open sessions, page by page: where user_id = … and revoked_at is null order by created_at, id.';
+comment on index app.sessions_user_id is 'All sessions of a person, for export and erasure: where user_id = ….';
+comment on index app.sessions_expires_at is 'Sessions past their end, for cleaning up: where expires_at < ….';
+
+comment on table app.sessions is 'Sign-ins. Identity in every request is a row of this table, not a claim in a token.';
+comment on column app.sessions.id is 'Public id, which listings and the audit log show.';
+comment on column app.sessions.user_id is 'Who is signed in.';
+comment on column app.sessions.secret_hash is 'SHA-256 of the secret id that the access tokens carry.';
+comment on column app.sessions.device_name is 'What the person called the device.';
+comment on column app.sessions.client_address is 'Address at sign-in.';
+comment on column app.sessions.user_agent is 'User-Agent at sign-in.';
+comment on column app.sessions.database_role is 'Operator who acts as the user by admin.act_as(); null for a person''s own session.';
+comment on column app.sessions.created_at is 'Time of sign-in.';
+comment on column app.sessions.last_used_at is 'Last use, to within five minutes.';
+comment on column app.sessions.expires_at is 'Absolute end, which refreshing never moves.';
+comment on column app.sessions.revoked_at is 'When it was ended early; null while it lives.';
+comment on column app.sessions.revoked_reason is 'Why it was ended early.';
+
+create table app.refresh_tokens (
+  id                 uuid primary key default gen_random_uuid(),
+  session_id         uuid not null constraint refresh_tokens_session_id_fkey references app.sessions on delete cascade,
+  token_hash         app.digest not null constraint refresh_tokens_token_hash_key unique,
+  sealed_secret      bytea not null constraint refresh_tokens_sealed_secret_length check (octet_length(sealed_secret) = 32),
+  created_at         timestamptz not null default private.now(),
+  expires_at         timestamptz not null,
+  used_at            timestamptz,
+  revoked_at         timestamptz,
+  successor_salt     bytea constraint refresh_tokens_successor_salt_length check (octet_length(successor_salt) = 32),
+  replaced_by        uuid
+    constraint refresh_tokens_replaced_by_key unique
+    constraint refresh_tokens_replaced_by_fkey references app.refresh_tokens deferrable initially deferred,
+  device_fingerprint app.digest,
+  client_address     inet,
+  user_agent         text constraint refresh_tokens_user_agent_length check (char_length(user_agent) <= 300),
+  constraint refresh_tokens_successor_is_used check ((replaced_by is null) or (used_at is not null)),
+  constraint refresh_tokens_salt_is_used check ((successor_salt is null) or (replaced_by is not null))
+);
+create unique index refresh_tokens_one_live on app.refresh_tokens (session_id) where used_at is null and revoked_at is null;
+create index refresh_tokens_session_id on app.refresh_tokens (session_id);
+create index refresh_tokens_salted on app.refresh_tokens (used_at) where successor_salt is not null;
+create index refresh_tokens_expires_at on app.refresh_tokens (expires_at);
+comment on index app.refresh_tokens_pkey is 'The successor of a token: where id = ….';
+comment on index app.refresh_tokens_token_hash_key is 'A presented token: where token_hash = ….';
+comment on index app.refresh_tokens_replaced_by_key is 'The rule that a token has at most one predecessor: where replaced_by = ….';
+comment on index app.refresh_tokens_one_live is 'The rule that a session has at most one live token: where session_id = … and used_at is null and revoked_at is null.';
+comment on index app.refresh_tokens_session_id is 'All tokens of a session: where session_id = ….';
+comment on index app.refresh_tokens_salted is 'Salts whose grace window has passed, to be erased: where used_at < … and successor_salt is not null.';
+comment on index app.refresh_tokens_expires_at is 'Tokens past their end, for cleaning up: where expires_at < ….';
+
+comment on table app.refresh_tokens is 'Refresh tokens as digests, each with its successor: the lineage that finds a stolen one.';
+comment on column app.refresh_tokens.id is 'Key; random, since the token itself is not stored.';
+comment on column app.refresh_tokens.session_id is 'Session that the token prolongs.';
+comment on column app.refresh_tokens.token_hash is 'SHA-256 of the token.';
+comment on column app.refresh_tokens.sealed_secret is 'The session''s secret id, sealed with the token: readable only by who presents it.';
+comment on column app.refresh_tokens.created_at is 'When it was issued.';
+comment on column app.refresh_tokens.expires_at is 'Until when it may be presented unused.';
+comment on column app.refresh_tokens.used_at is 'When it was exchanged; null while it is live.';
+comment on column app.refresh_tokens.revoked_at is 'When its session was ended before it was used.';
+comment on column app.refresh_tokens.successor_salt is 'Makes the successor from the token: sha256(token, salt). Erased after the grace window.';
+comment on column app.refresh_tokens.replaced_by is 'The successor.';
+comment on column app.refresh_tokens.device_fingerprint is 'SHA-256 of User-Agent and device name at issue.';
+comment on column app.refresh_tokens.client_address is 'Address of the client that it was issued to.';
+comment on column app.refresh_tokens.user_agent is 'User-Agent of the client that it was issued to.';
+
+\ir ../functions/private/tg__refuse_moved_end.sql
+\ir ../functions/private/current_session_id.sql
+
+-- Which sessions count is said once; every look-up of an identity goes through here.
+create view private.live_sessions with (security_barrier) as
+  select s.id, s.user_id, s.secret_hash, s.database_role, s.last_used_at, s.expires_at
+  from app.sessions s
+  join app.users u on u.id = s.user_id
+  where s.revoked_at is null
+    and s.expires_at > private.now()
+    and u.status in ('active', 'inactive');
+comment on view private.live_sessions is 'Sessions that are neither ended nor expired, of users who may sign in. Owner''s rights, granted to nobody.';
+
+alter table app.sessions enable row level security;
+alter table app.sessions force row level security;
+alter table app.refresh_tokens enable row level security;
+alter table app.refresh_tokens force row level security;
+create policy sessions_owner on app.sessions to roster_owner using (true) with check (true);
+create policy sessions_read_own on app.sessions for select to roster_user
+  using (user_id = (select private.current_user_id()));
+create policy sessions_read_all on app.sessions for select to roster_user
+  using ((select private.has_permission('sessions:manage')));
+create policy refresh_tokens_owner on app.refresh_tokens to roster_owner using (true) with check (true);
+
+-- secret_hash is not granted, and nothing of refresh_tokens: no request reads a digest.
+grant select (id, user_id, device_name, client_address, user_agent, database_role, created_at, last_used_at,
+              expires_at, revoked_at, revoked_reason)
+  on app.sessions to roster_user;
+
+create trigger _100_refuse_moved_end before update of expires_at, user_id on app.sessions
+  for each row execute function private.tg__refuse_moved_end();
+create trigger _900_record_change after insert or update or delete on app.sessions
+  for each row execute function audit.tg__record_change('user_id', 'id', 'secret_hash', 'last_used_at');
+create trigger _900_record_change after insert or update or delete on app.refresh_tokens
+  for each row execute function audit.tg__record_change(
+    '', 'id', 'token_hash,sealed_secret,successor_salt', 'successor_salt');
+
+-- Who counts as an administrator, for the rule that somebody must remain one.
+create view private.admins with (security_barrier) as
+  select ur.user_id
+  from app.user_roles ur
+  join app.roles r on r.id = ur.role_id and r.name = 'admin'
+  join app.users u on u.id = ur.user_id and u.status in ('active', 'inactive') and u.password_hash is not null
+  where ur.expires_at is null;
+comment on view private.admins is 'Users with the role admin for good who can sign in. Owner''s rights, granted to nobody.';

@@ -1,0 +1,80 @@
+-- What keeps the service going: jobs that fall due, answers that may be asked for again, and which functions are deployed.
+
+create table app.jobs (
+  name          text primary key constraint jobs_name_form check (name ~ '^[a-z][a-z_]{1,63}$'),
+  command       text not null,
+  run_every     interval not null constraint jobs_run_every_range check (run_every >= '10 seconds'),
+  is_enabled    boolean not null default true,
+  next_run_at   timestamptz not null default private.now(),
+  last_run_at   timestamptz,
+  last_duration interval,
+  last_result   text,
+  last_error    text
+);
+comment on index app.jobs_pkey is 'One job: where name = ….';
+comment on table app.jobs is 'Recurring work of the database. admin.run_due_jobs() runs what is due.';
+comment on column app.jobs.name is 'Name.';
+comment on column app.jobs.command is 'Function of schema admin that is called, without arguments.';
+comment on column app.jobs.run_every is 'Time from one run to the next.';
+comment on column app.jobs.is_enabled is 'Whether it runs at all.';
+comment on column app.jobs.next_run_at is 'When it is due.';
+comment on column app.jobs.last_run_at is 'When it last ran.';
+comment on column app.jobs.last_duration is 'How long that took.';
+comment on column app.jobs.last_result is 'What it returned.';
+comment on column app.jobs.last_error is 'Why the last run failed; null when it succeeded.';
+
+insert into app.jobs (name, command, run_every) values
+  ('create_audit_partitions', 'create_audit_partitions', '1 day'),
+  ('erase_expired_salts',     'erase_expired_salts',     '1 minute');
+
+create table app.idempotency_keys (
+  caller       text not null,
+  key_hash     app.digest not null,
+  route        text not null,
+  request_hash app.digest not null,
+  status       integer,
+  answer       text,
+  headers      jsonb,
+  created_at   timestamptz not null default private.now(),
+  expires_at   timestamptz not null,
+  primary key (caller, key_hash)
+);
+create index idempotency_keys_expires_at on app.idempotency_keys (expires_at);
+comment on index app.idempotency_keys_pkey is 'The first answer to a repeated request: where caller = … and key_hash = ….';
+comment on index app.idempotency_keys_expires_at is 'Keys past their end, for cleaning up: where expires_at < ….';
+comment on table app.idempotency_keys is 'First answers to requests that carried an Idempotency-Key.';
+comment on column app.idempotency_keys.caller is 'Who asked: the user, or `anonymous`.';
+comment on column app.idempotency_keys.key_hash is 'SHA-256 of the key.';
+comment on column app.idempotency_keys.route is 'Function that was called.';
+comment on column app.idempotency_keys.request_hash is 'Keyed digest of the request without its secret fields.';
+comment on column app.idempotency_keys.status is 'HTTP status of the first answer.';
+comment on column app.idempotency_keys.answer is 'Body of the first answer.';
+comment on column app.idempotency_keys.headers is 'Headers of the first answer.';
+comment on column app.idempotency_keys.created_at is 'When the first request came.';
+comment on column app.idempotency_keys.expires_at is 'Until when the answer is given again.';
+
+create table http.deployed (
+  is_only          boolean primary key default true constraint deployed_one_row check (is_only),
+  functions_digest text,
+  deployed_at      timestamptz not null default clock_timestamp()
+);
+insert into http.deployed default values;
+comment on table http.deployed is 'Which set of functions this database has. One row, written by db/functions/finish.sql.';
+comment on column http.deployed.is_only is 'Always true: the table has one row.';
+comment on column http.deployed.functions_digest is 'SHA-256 (hex) of the functions'' sources; running services compare it with what they serve.';
+comment on column http.deployed.deployed_at is 'When they were deployed.';
+
+alter table app.jobs enable row level security;
+alter table app.jobs force row level security;
+alter table app.idempotency_keys enable row level security;
+alter table app.idempotency_keys force row level security;
+alter table http.deployed enable row level security;
+alter table http.deployed force row level security;
+create policy jobs_owner on app.jobs to roster_owner using (true) with check (true);
+create policy jobs_dba on app.jobs to roster_dba using (true) with check (true);
+create policy idempotency_keys_owner on app.idempotency_keys to roster_owner using (true) with check (true);
+create policy deployed_owner on http.deployed to roster_owner using (true) with check (true);
+create policy deployed_read on http.deployed for select to roster_authenticator using (true);
+grant select on app.jobs to roster_dba;
+grant update (run_every, is_enabled, next_run_at) on app.jobs to roster_dba;
+grant select on http.deployed to roster_authenticator;
