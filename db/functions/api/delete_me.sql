@@ -1,0 +1,27 @@
+-- Leaving takes the password, so that a borrowed phone cannot end an account.
+create or replace function api.delete_me(verified_hash app.password_hash default null) returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user_id uuid := private.reauthenticate(verified_hash);
+begin
+  if v_user_id is not null then
+    perform private.change_status(v_user_id, 'delete');
+  end if;
+end
+$$;
+comment on function api.delete_me(app.password_hash) is $$
+@http POST /v1/me/delete
+@errors reauthentication_failed last_admin
+@verify password into verified_hash using http.own_hash()
+
+Delete the signed-in user's account.
+
+All sessions end at once. The account can be restored by an administrator for thirty days; after that its data is
+anonymised.
+$$;
+revoke all on function api.delete_me(app.password_hash) from public;
+grant execute on function api.delete_me(app.password_hash) to roster_user;

@@ -1,0 +1,41 @@
+-- The service has verified the password against a hash that it fetched a moment ago. Here it counts only if that
+-- is still the current one, and the account may sign in, both under the row's lock. Nothing raises: a failure must be kept.
+create or replace function api.login(
+  identifier app.identifier,
+  verified_hash app.password_hash default null,
+  device_name app.device_name default null)
+returns api.session
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_user   app.users;
+  v_reason text;
+begin
+  select u.* into v_user from app.users u where u.id = private.find_user(login.identifier) for update;
+  v_reason := private.login_obstacle(v_user, login.verified_hash);
+  if v_reason is not null then
+    perform private.record_failed_login(v_user, v_reason);
+    perform private.refuse('invalid_credentials');
+    return null;
+  end if;
+  update app.users u set failed_login_attempts = 0, locked_until = null, last_login_at = private.now()
+  where u.id = v_user.id;
+  return private.sign_in(v_user.id, login.device_name);
+end
+$$;
+comment on function api.login(app.identifier, app.password_hash, app.device_name) is $$
+@http POST /v1/auth/login
+@errors invalid_credentials
+@rate_limit login
+@verify password into verified_hash using http.login_hash(identifier)
+
+Sign in with email or username.
+
+Unknown, wrong, locked, suspended and deleted all get the same answer in the same time. After ten failures the account
+is locked for fifteen minutes, and twice as long each further time.
+$$;
+revoke all on function api.login(app.identifier, app.password_hash, app.device_name) from public;
+grant execute on function api.login(app.identifier, app.password_hash, app.device_name) to roster_anonymous;

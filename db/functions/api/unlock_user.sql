@@ -1,0 +1,22 @@
+-- A lock ends by itself; this is for the person who is on the telephone now.
+create or replace function api.unlock_user(id uuid) returns api.user
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform private.authorize('api.unlock_user(uuid)');
+  update app.users u set failed_login_attempts = 0, locked_until = null where u.id = unlock_user.id;
+  return private.load_user(unlock_user.id);
+end
+$$;
+comment on function api.unlock_user(uuid) is $$
+@http POST /v1/users/{id}/unlock
+@permission users:write
+@errors not_found
+
+End the lock that failed logins put on an account.
+$$;
+revoke all on function api.unlock_user(uuid) from public;
+grant execute on function api.unlock_user(uuid) to roster_user;

@@ -1,0 +1,163 @@
+-- What the operations return. Every attribute is always there; "(nullable)" says that it may be null.
+
+create type api.user as (
+  id                uuid,
+  email             text,
+  username          text,
+  status            app.user_status,
+  is_email_verified boolean,
+  is_phone_verified boolean,
+  first_name        text,
+  last_name         text,
+  phone             text,
+  locale            text,
+  avatar_url        text,
+  metadata          jsonb,
+  roles             text[],
+  permissions       text[],
+  last_login_at     timestamptz,
+  created_at        timestamptz,
+  updated_at        timestamptz,
+  deleted_at        timestamptz,
+  version           bigint
+);
+comment on type api.user is 'An account with its profile, its roles and what they allow.';
+comment on column api.user.id is 'Key of the account.';
+comment on column api.user.email is 'Email address as the person wrote it.';
+comment on column api.user.username is 'Username as the person wrote it.';
+comment on column api.user.status is 'active, inactive (email not verified yet), suspended or deleted.';
+comment on column api.user.is_email_verified is 'Whether the email address is verified.';
+comment on column api.user.is_phone_verified is 'Whether the telephone number is verified.';
+comment on column api.user.first_name is 'Given name. (nullable)';
+comment on column api.user.last_name is 'Family name. (nullable)';
+comment on column api.user.phone is 'Telephone number in international form. (nullable)';
+comment on column api.user.locale is 'Preferred language, a BCP 47 tag.';
+comment on column api.user.avatar_url is 'Address of a picture. (nullable)';
+comment on column api.user.metadata is 'The application''s own data, a JSON object.';
+comment on column api.user.roles is 'Names of the roles in force.';
+comment on column api.user.permissions is 'What those roles allow.';
+comment on column api.user.last_login_at is 'Time of the last good login. (nullable)';
+comment on column api.user.created_at is 'When the account was made.';
+comment on column api.user.updated_at is 'When the account or the profile last changed.';
+comment on column api.user.deleted_at is 'When the account was deleted. (nullable)';
+comment on column api.user.version is 'Grows with every change; the ETag.';
+
+create type api.user_page as (
+  items       api.user[],
+  next_cursor text
+);
+comment on type api.user_page is 'A page of accounts.';
+comment on column api.user_page.items is 'The accounts of this page.';
+comment on column api.user_page.next_cursor is 'Where the next page starts; null on the last one. (nullable)';
+
+create type api.session as (
+  access_token       text,
+  token_type         text,
+  expires_in         integer,
+  refresh_token      text,
+  refresh_expires_at timestamptz,
+  session_id         uuid,
+  "user"             api.user
+);
+comment on type api.session is 'A sign-in: the tokens, and whose they are (RFC 6749, 5.1).';
+comment on column api.session.access_token is 'JSON Web Token to send as Authorization: Bearer (RFC 9068). Signed by the service; null in psql.';
+comment on column api.session.token_type is 'Always Bearer.';
+comment on column api.session.expires_in is 'Seconds until the access token expires.';
+comment on column api.session.refresh_token is 'Gets the next pair of tokens, once.';
+comment on column api.session.refresh_expires_at is 'Until when the refresh token may be used.';
+comment on column api.session.session_id is 'Public id of the session.';
+comment on column api.session."user" is 'Who is signed in.';
+
+create type api.session_info as (
+  id             uuid,
+  device_name    text,
+  client_address text,
+  user_agent     text,
+  created_at     timestamptz,
+  last_used_at   timestamptz,
+  expires_at     timestamptz,
+  is_current     boolean
+);
+comment on type api.session_info is 'An open session as its owner sees it.';
+comment on column api.session_info.id is 'Public id of the session.';
+comment on column api.session_info.device_name is 'What the person called the device. (nullable)';
+comment on column api.session_info.client_address is 'Address at sign-in. (nullable)';
+comment on column api.session_info.user_agent is 'User-Agent at sign-in. (nullable)';
+comment on column api.session_info.created_at is 'Time of sign-in.';
+comment on column api.session_info.last_used_at is 'Last use, to within five minutes.';
+comment on column api.session_info.expires_at is 'When it ends at the latest.';
+comment on column api.session_info.is_current is 'Whether it is the session of this request.';
+
+create type api.session_page as (
+  items       api.session_info[],
+  next_cursor text
+);
+comment on type api.session_page is 'A page of sessions.';
+comment on column api.session_page.items is 'The sessions of this page.';
+comment on column api.session_page.next_cursor is 'Where the next page starts; null on the last one. (nullable)';
+
+create type api.audit_entry as (
+  id               bigint,
+  occurred_at      timestamptz,
+  action           text,
+  entity           text,
+  entity_id        text,
+  user_id          uuid,
+  actor_user_id    uuid,
+  actor_session_id uuid,
+  database_role    text,
+  application_name text,
+  request_id       text,
+  route            text,
+  client_address   text,
+  user_agent       text,
+  changed_fields   text[],
+  old_values       jsonb,
+  new_values       jsonb,
+  details          jsonb
+);
+comment on type api.audit_entry is 'One row of the audit log.';
+comment on column api.audit_entry.id is 'Order of writing.';
+comment on column api.audit_entry.occurred_at is 'When it happened.';
+comment on column api.audit_entry.action is 'What happened: <table>.inserted, .updated, .deleted, or an event such as login.failed.';
+comment on column api.audit_entry.entity is 'Table of the changed row. (nullable)';
+comment on column api.audit_entry.entity_id is 'Key of the changed row. (nullable)';
+comment on column api.audit_entry.user_id is 'Whom it is about. (nullable)';
+comment on column api.audit_entry.actor_user_id is 'Who did it. (nullable)';
+comment on column api.audit_entry.actor_session_id is 'Session in which it was done. (nullable)';
+comment on column api.audit_entry.database_role is 'Database login that did it.';
+comment on column api.audit_entry.application_name is 'application_name of that connection. (nullable)';
+comment on column api.audit_entry.request_id is 'X-Request-Id of the request. (nullable)';
+comment on column api.audit_entry.route is 'Function that the request called. (nullable)';
+comment on column api.audit_entry.client_address is 'Address of the client. (nullable)';
+comment on column api.audit_entry.user_agent is 'User-Agent of the client. (nullable)';
+comment on column api.audit_entry.changed_fields is 'Names of the changed columns. (nullable)';
+comment on column api.audit_entry.old_values is 'The changed columns before, without secrets. (nullable)';
+comment on column api.audit_entry.new_values is 'The changed columns after, without secrets. (nullable)';
+comment on column api.audit_entry.details is 'What else an event has to say. (nullable)';
+
+create type api.audit_page as (
+  items       api.audit_entry[],
+  next_cursor text
+);
+comment on type api.audit_page is 'A page of the audit log, newest first.';
+comment on column api.audit_page.items is 'The rows of this page.';
+comment on column api.audit_page.next_cursor is 'Where the next page starts; null on the last one. (nullable)';
+
+create type api.role as (
+  name        text,
+  description text,
+  is_system   boolean,
+  permissions text[]
+);
+comment on type api.role is 'A role and what it allows.';
+comment on column api.role.name is 'Name.';
+comment on column api.role.description is 'What it is for.';
+comment on column api.role.is_system is 'Whether the product relies on it.';
+comment on column api.role.permissions is 'What it allows.';
+
+create type api.role_list as (
+  items api.role[]
+);
+comment on type api.role_list is 'All roles.';
+comment on column api.role_list.items is 'The roles, by name.';
