@@ -1,0 +1,155 @@
+"""What an operator can set by environment variables, checked when a command starts.
+
+Everything that changes the rules (token lifetimes, lockout, registration mode) is a row in the database instead.
+"""
+
+import difflib
+import os
+import secrets
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from api import ROOT
+
+Network = IPv4Network | IPv6Network
+PREFIX = "PGROSTER_"
+
+
+class OperatorError(Exception):
+    """A failure that the operator can mend: the message is one line that says what to do, never a traceback."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Settings(BaseSettings):
+    """The environment, read once; use `load()`, which explains a bad value in one line."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8000, ge=1, le=65535)
+    workers: int = Field(default=1, ge=1, le=256)
+    origin: str = Field(default_factory=lambda data: local_url(data.get("host", ""), data.get("port", 0)))
+    """Where clients find the service: the tokens' issuer and the start of links, without a slash at the end."""
+    audience: str = Field(default="pgroster", min_length=1)
+    var: Path = ROOT / "var"
+    authenticator_password: str | None = Field(default=None, min_length=8, repr=False)
+    pool_size: int = Field(default=8, ge=1, le=1000)
+    hash_concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024)
+    hash_queue: int = Field(default=64, ge=0)
+    # OWASP Password Storage Cheat Sheet, Argon2id: 19 MiB, two passes, one lane is the least to accept.
+    argon2_memory_kib: int = Field(default=19456, ge=19456, le=4194304)
+    argon2_time_cost: int = Field(default=2, ge=2, le=100)
+    argon2_parallelism: int = Field(default=1, ge=1, le=64)
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    reload_poll: float = Field(default=5.0, ge=0.1, le=3600)
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_conninfo(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            conninfo_to_dict(value)
+        except ProgrammingError as error:
+            raise ValueError("is no PostgreSQL address like postgresql://user@host:5432/user_management") from error
+        return value
+
+    @field_validator("var")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("log_format", "log_level", mode="before")
+    @classmethod
+    def _in_lower_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _are_networks(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError as error:
+            raise ValueError(f"is no list of networks like 10.0.0.0/8,::1/128 ({error})") from error
+
+    @field_validator("origin")
+    @classmethod
+    def _is_origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("is no origin like https://accounts.example.com (no path)")
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+def local_url(host: str, port: int) -> str:
+    """The address to try from this machine; a host that means "all interfaces" becomes the loopback one."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def load() -> Settings:
+    """Read the environment. Raises OperatorError (exit code 2) that names the first bad variable."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields if name != "database_url"}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}?" if close else f"the known ones are {', '.join(sorted(known))}"
+            raise OperatorError(f"{name} is no setting; {hint}", 2)
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        name = name if name == "DATABASE_URL" else f"{PREFIX}{name}".upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        raise OperatorError(f"{name}: {reason[0].lower()}{reason[1:]}", 2) from None
+
+
+def authenticator_password(settings: Settings) -> str:
+    """The password of the service's own database login: the one set, else one made on first use and kept in VAR/secrets.
+
+    Raises OperatorError where the file can't be read or made.
+    """
+    if settings.authenticator_password is not None:
+        return settings.authenticator_password
+    path = settings.var / "secrets" / "authenticator"
+    try:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_secret(path, secrets.token_urlsafe(32).encode())
+        return path.read_text().strip()
+    except OSError as error:
+        raise OperatorError(
+            f"{path}: {error.strerror}; run as its owner, or set {PREFIX}AUTHENTICATOR_PASSWORD"
+        ) from None
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file that only this account may read, whole or not at all; one that another process made first stays."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
