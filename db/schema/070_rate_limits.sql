@@ -27,6 +27,7 @@ create unlogged table app.rate_limits (
   hits              integer not null,
   previous_hits     integer not null,
   refused_hits      integer not null default 0,
+  is_refused        boolean not null default false,
   primary key (policy, subject)
 ) with (fillfactor = 50);
 create index rate_limits_window_started_at on app.rate_limits (window_started_at);
@@ -39,6 +40,7 @@ comment on column app.rate_limits.window_started_at is 'Start of the counted win
 comment on column app.rate_limits.hits is 'Requests let through in this window.';
 comment on column app.rate_limits.previous_hits is 'Requests let through in the window before.';
 comment on column app.rate_limits.refused_hits is 'Requests refused in this window.';
+comment on column app.rate_limits.is_refused is 'Whether the last request was refused.';
 
 alter table app.rate_limit_policies enable row level security;
 alter table app.rate_limit_policies force row level security;

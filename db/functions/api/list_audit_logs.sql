@@ -21,7 +21,10 @@ begin
      l.application_name, l.request_id, l.route, host(l.client_address), l.user_agent, l.changed_fields, l.old_values,
      l.new_values, l.details)::api.audit_entry order by l.occurred_at desc, l.id desc), '{}')
   into v_page.items
-  from (select * from audit.audit_logs a
+  from (select a.id, a.occurred_at, a.action, a.entity, a.entity_id, a.user_id, a.actor_user_id, a.actor_session_id,
+               a.database_role, a.application_name, a.request_id, a.route, a.client_address, a.user_agent,
+               a.changed_fields, a.old_values, a.new_values, a.details
+        from audit.audit_logs a
         where (list_audit_logs.user_id is null or a.user_id = list_audit_logs.user_id)
           and (list_audit_logs.action is null or a.action = list_audit_logs.action)
           and (list_audit_logs.request_id is null or a.request_id = list_audit_logs.request_id)

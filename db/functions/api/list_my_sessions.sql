@@ -14,7 +14,8 @@ begin
                              s.expires_at, s.id = (select private.current_session_id()))::api.session_info
                             order by s.created_at desc, s.id desc), '{}')
   into v_page.items
-  from (select * from app.sessions a
+  from (select a.id, a.device_name, a.client_address, a.user_agent, a.created_at, a.last_used_at, a.expires_at
+        from app.sessions a
         where a.user_id = v_user_id and a.revoked_at is null and a.expires_at > private.now()
           and (v_after is null or (a.created_at, a.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid))
         order by a.created_at desc, a.id desc

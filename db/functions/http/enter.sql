@@ -7,17 +7,16 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_refusal    text;
-  v_permission text := private.route_tag(enter.route, 'permission');
-  v_event      text := private.route_tag(enter.route, 'audit');
-  v_session    private.live_sessions;
-  v_role       text := 'roster_anonymous';
+  v_tags    record := private.route_tags(enter.route);
+  v_refusal text;
+  v_session private.live_sessions;
+  v_role    text := 'roster_anonymous';
 begin
   perform set_config('request.context', (context - 'session' || jsonb_build_object('route', enter.route::text))::text, true),
           set_config('request.session', coalesce(context ->> 'session', ''), true);
 
   -- The second statement of a request with a password belongs to the request that has been counted already.
-  if context ->> 'stage' is distinct from 'call' and not private.count_route(enter.route, (context ->> 'address')::inet) then
+  if context ->> 'stage' is distinct from 'call' and not private.count_route(v_tags.rate_limit, (context ->> 'address')::inet) then
     perform private.refuse('rate_limited');
     return null;
   end if;
@@ -37,7 +36,7 @@ begin
     null;
   elsif not has_function_privilege(v_role, enter.route, 'execute') then
     v_refusal := case when v_role = 'roster_anonymous' then 'authentication_required' else 'forbidden' end;
-  elsif v_permission is not null and not private.has_permission(v_permission) then
+  elsif v_tags.permission is not null and not private.has_permission(v_tags.permission) then
     v_refusal := 'forbidden';
   end if;
 
@@ -46,8 +45,8 @@ begin
     perform private.refuse(v_refusal);
     return null;
   end if;
-  if v_event is not null and context ->> 'stage' is distinct from 'prepare' then
-    perform audit.record_event(v_event, v_session.user_id);
+  if v_tags.audit is not null and context ->> 'stage' is distinct from 'prepare' then
+    perform audit.record_event(v_tags.audit, v_session.user_id);
   end if;
   return v_role;
 end

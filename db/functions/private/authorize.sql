@@ -7,7 +7,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not private.has_permission(private.route_tag(authorize.route, 'permission')) then
+  if not private.has_permission((private.route_tags(authorize.route)).permission) then
     perform private.fail('forbidden');
   end if;
 end

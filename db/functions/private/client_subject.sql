@@ -2,7 +2,6 @@
 create or replace function private.client_subject(address inet) returns text
 language sql
 immutable
-strict
 parallel safe
 as $$
   select case pg_catalog.family(client_subject.address)

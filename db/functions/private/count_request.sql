@@ -14,6 +14,7 @@ declare
   v_period   double precision;
   v_window   timestamptz;
   v_elapsed  double precision;
+  v_share    double precision;
   v_hits     integer;
   v_previous integer;
   v_refused  integer;
@@ -22,28 +23,28 @@ begin
   from app.rate_limit_policies p where p.name = count_request.policy;
   v_window := to_timestamp(floor(extract(epoch from v_now) / v_period) * v_period);
   v_elapsed := extract(epoch from v_now - v_window);
+  v_share := 1 - v_elapsed / v_period;
   period_seconds := ceil(v_period);
 
   insert into app.rate_limits as r (policy, subject, window_started_at, hits, previous_hits)
-  values (count_request.policy, count_request.subject, v_window, 0, 0)
+  values (count_request.policy, count_request.subject, v_window, 1, 0)
   on conflict on constraint rate_limits_pkey do update set
-    previous_hits = case when r.window_started_at >= v_window then r.previous_hits
-                         when r.window_started_at = v_window - make_interval(secs => v_period) then r.hits
-                         else 0 end,
-    hits = case when r.window_started_at >= v_window then r.hits else 0 end,
-    refused_hits = case when r.window_started_at >= v_window then r.refused_hits else 0 end,
-    window_started_at = greatest(r.window_started_at, v_window)
-  returning r.hits, r.previous_hits into v_hits, v_previous;
-
-  is_allowed := v_hits + v_previous * (1 - v_elapsed / v_period) + 1 <= quota;
-  update app.rate_limits r set
-    hits = r.hits + case when is_allowed then 1 else 0 end,
-    refused_hits = r.refused_hits + case when is_allowed then 0 else 1 end
-  where r.policy = count_request.policy and r.subject = count_request.subject
-  returning r.hits, r.refused_hits into v_hits, v_refused;
+    (window_started_at, hits, previous_hits, refused_hits, is_refused) = (
+      select greatest(r.window_started_at, v_window),
+             c.hits + (c.hits + c.previous * v_share + 1 <= quota)::integer,
+             c.previous,
+             c.refused + (c.hits + c.previous * v_share + 1 > quota)::integer,
+             c.hits + c.previous * v_share + 1 > quota
+      from (select case when r.window_started_at >= v_window then r.hits else 0 end,
+                   case when r.window_started_at >= v_window then r.previous_hits
+                        when r.window_started_at = v_window - make_interval(secs => v_period) then r.hits
+                        else 0 end,
+                   case when r.window_started_at >= v_window then r.refused_hits else 0 end
+           ) as c (hits, previous, refused))
+  returning r.hits, r.previous_hits, r.refused_hits, not r.is_refused into v_hits, v_previous, v_refused, is_allowed;
 
   is_first_refusal := not is_allowed and v_refused = 1;
-  remaining := greatest(0, floor(quota - v_hits - v_previous * (1 - v_elapsed / v_period)));
+  remaining := greatest(0, floor(quota - v_hits - v_previous * v_share));
   -- When a place is free again: in this window as the last one's share shrinks, else in the next as this one's does.
   reset_seconds := greatest(1, ceil(case
     when is_allowed then v_period - v_elapsed

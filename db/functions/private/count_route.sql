@@ -1,6 +1,6 @@
 -- Every route counts against the default limit, some against a stricter one as well; the answer's headers say where
 -- the caller stands (draft-ietf-httpapi-ratelimit-headers-11). A flood leaves one audit row a window, not one a request.
-create or replace function private.count_route(route regprocedure, address inet) returns boolean
+create or replace function private.count_route(stricter_policy text, address inet) returns boolean
 language plpgsql
 volatile
 security definer
@@ -12,7 +12,7 @@ declare
   v_policies text[];
   v_states   text[];
 begin
-  foreach v_policy in array array_remove(array['default', private.route_tag(count_route.route, 'rate_limit')], null) loop
+  foreach v_policy in array array_remove(array['default', stricter_policy], null) loop
     v_count := private.count_request(v_policy, private.client_subject(count_route.address));
     v_policies := v_policies || format('"%s";q=%s;w=%s', v_policy, v_count.quota, v_count.period_seconds);
     v_states := v_states || format('"%s";r=%s;t=%s', v_policy, v_count.remaining, v_count.reset_seconds);
@@ -29,5 +29,5 @@ begin
   return v_count.is_allowed;
 end
 $$;
-comment on function private.count_route(regprocedure, inet) is 'Counts a request against the limits of its route and sets the RateLimit headers; false if one is exhausted.';
-revoke all on function private.count_route(regprocedure, inet) from public;
+comment on function private.count_route(text, inet) is 'Counts a request against the default limit and that of its route, if it has one, and sets the RateLimit headers; false if one is exhausted.';
+revoke all on function private.count_route(text, inet) from public;
