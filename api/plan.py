@@ -2,11 +2,12 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from api import function_sources
-from api.sqlfile import ROOT, MigrationError, Script, body, expand, shown
+from api import ROOT, function_sources
+from api.sqlfile import MigrationError, Script, body, expand, shown
 
 DATABASE = ROOT / "db"
 FUNCTIONS = "functions"
@@ -65,12 +66,11 @@ def read_plan(database: Path = DATABASE) -> list[Step]:
         names[name] = change["note"] or ""
     if list(names)[-1:] != [FUNCTIONS]:
         raise MigrationError(f"{shown(plan)}: the last step has to be `{FUNCTIONS}`")
-    return [read_step(database, name, note) for name, note in names.items()]
-
-
-def read_step(database: Path, name: str, note: str = "") -> Step:
-    """Read and check the three scripts of one step. Raises MigrationError."""
     generated = function_sources.generated(database / "functions")
+    return [_read_step(database, name, note, generated) for name, note in names.items()]
+
+
+def _read_step(database: Path, name: str, note: str, generated: Mapping[Path, str]) -> Step:
     scripts = []
     for kind in ("deploy", "revert", "verify"):
         path = database / "migrations" / kind / f"{name}.sql"

@@ -12,13 +12,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+from api import ROOT
+from api.settings import OperatorError
 
 _TOKEN = re.compile(
     r"""
       (?P<blank>\s+|--[^\n]*)
     | (?P<comment>/\*)
-    | (?P<quoted>[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
+    | (?P<quoted>[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
+                | \$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
     | (?P<word>[^\W\d][\w$]*)
     | (?P<meta>\\[^\n]*)
     | (?P<end>;)
@@ -30,7 +32,7 @@ _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _TRANSACTION_CONTROL = frozenset({"begin", "start", "commit", "end", "rollback", "abort"})
 
 
-class MigrationError(Exception):
+class MigrationError(OperatorError):
     """What stopped a migration and what to do about it, in one line."""
 
 
@@ -146,7 +148,7 @@ def body(script: Script, ends_with: Literal["commit", "rollback"]) -> Script:
                 f"{script.locate(token.start)}: `{token.text}` would break the script's one transaction"
             )
     if len(control) != 2:
-        raise MigrationError(f"{shown(script.files[0])}: the script has to start with `begin;` and end with `{ends_with};`")
+        raise MigrationError(f"{shown(script.files[0])}: a script starts with `begin;` and ends with `{ends_with};`")
     text = script.text
     for index, token in control:
         end = found[index + 1].start + 1
