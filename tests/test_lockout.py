@@ -1,5 +1,6 @@
 """Guessing passwords: each guess is counted, also many at once; the lock ends by itself; no answer tells who exists."""
 
+from collections.abc import Iterator
 from functools import partial
 from statistics import median
 from time import perf_counter
@@ -7,12 +8,20 @@ from time import perf_counter
 import httpx
 import pytest
 
-from tests.people import WRONG_PASSWORD, Person, client_of, events, holder, member, moved_clock, one, problem
-from tests.server import Service, StartService
+from tests.databases import TestDatabase
+from tests.people import PROXY, WRONG_PASSWORD, Person, client_of, events, holder, member, moved_clock, one, problem
+from tests.server import Service, StartService, serving
 from tests.waiting import together
 
 GUESSES = 200
 CHANGING_HEADERS = {"date", "x-request-id", "ratelimit"}
+
+
+@pytest.fixture(scope="module")
+def shared_service(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for these tests, whose clients have addresses of their own."""
+    with serving(module_database, tmp_path_factory.mktemp("service"), **PROXY) as service:
+        yield service
 
 
 @pytest.fixture
@@ -34,7 +43,7 @@ def looks(answer: httpx.Response) -> tuple[object, ...]:
 
 
 def test_many_wrong_logins_at_once_are_all_counted_and_lock_the_account(start_service: StartService) -> None:
-    service = start_service(PGROSTER_HASH_QUEUE=str(GUESSES))
+    service = start_service(PGROSTER_HASH_QUEUE=str(GUESSES), **PROXY)
     ann = member(service)
     clients = [client_of(service) for _ in range(GUESSES)]
     wrong = together(*[partial(guess, client, ann.email, WRONG_PASSWORD) for client in clients])
