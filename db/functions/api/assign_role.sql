@@ -9,9 +9,12 @@ declare
   v_role_id uuid;
 begin
   perform private.authorize('api.assign_role(uuid,app.role_name,timestamptz)');
-  select r.id into v_role_id from app.roles r where r.name = assign_role.name for share;
+  select r.id into v_role_id from app.roles r where r.name = assign_role.name for update;
   if v_role_id is null or not exists (select from app.users u where u.id = assign_role.id and u.deleted_at is null) then
     perform private.fail('not_found');
+  end if;
+  if assign_role.expires_at <= private.now() then
+    perform private.fail('expiry_passed');
   end if;
   perform private.check_grantable(v_role_id);
   if assign_role.name = 'admin' and assign_role.expires_at is not null then
@@ -27,7 +30,7 @@ $$;
 comment on function api.assign_role(uuid, app.role_name, timestamptz) is $$
 @http PUT /v1/users/{id}/roles/{name}
 @permission roles:assign
-@errors not_found above_own_permissions last_admin
+@errors not_found above_own_permissions last_admin expiry_passed
 
 Grant a role to an account, for good or until `expires_at`.
 
