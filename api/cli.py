@@ -29,6 +29,9 @@ class Commands(click.Group):
         except OperatorError as error:
             click.echo(f"pgroster: {error}", err=True)
             ctx.exit(error.exit_code)
+        except PermissionError as error:
+            click.echo(f"pgroster: no permission for {error.filename}; run as the account that made it", err=True)
+            ctx.exit(1)
         except psycopg.OperationalError as error:
             click.echo(f"pgroster: lost the database: {' '.join(str(error).split())}", err=True)
             ctx.exit(1)
