@@ -106,8 +106,10 @@ class Application:
                 log.critical(reason)
         except OperatorError as error:
             log.critical(str(error))
+        except psycopg.ProgrammingError as error:
+            log.critical("the database lacks functions (%s); run: pgroster migrate", _first_line(error))
         except psycopg.Error as error:
-            log.critical("the database cannot be used: %s", str(error).strip().partition("\n")[0])
+            log.critical("the database cannot be used: %s", _first_line(error))
         else:
             await send({"type": "lifespan.startup.complete"})
             await receive()
@@ -148,6 +150,10 @@ class Application:
         if self._service is not None:
             await self._service.database.close()
             self._service.hasher.close()
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _is_canonical(path: str) -> bool:

@@ -75,19 +75,26 @@ class Reloader:
                 return
             try:
                 replacement = await load(self._service)
-            except CatalogError as error:
-                if error.reasons != self._service.stale:
-                    for reason in error.reasons:
-                        log.error("routes stay as they were: %s", reason)
-                self._service.stale = error.reasons
-                return
-            except psycopg.Error as error:
+            except psycopg.OperationalError as error:
                 log.warning("the catalog could not be read: %s", type(error).__name__)
+                return
+            except CatalogError as error:
+                self._keep(error.reasons)
+                return
+            except Exception as error:
+                log.exception("the new routes could not be built")
+                self._keep([f"the new routes could not be built: {type(error).__name__}"])
                 return
             self._service.stale = []
             if replacement.catalog != seen.catalog:
                 self._service.current = replacement
                 log.info("routes replaced", extra={"routes": len(replacement.routes)})
+
+    def _keep(self, reasons: list[str]) -> None:
+        if reasons != self._service.stale:
+            for reason in reasons:
+                log.error("routes stay as they were: %s", reason)
+        self._service.stale = reasons
 
     async def watch(self) -> None:
         """Follow deployments until cancelled."""

@@ -30,7 +30,7 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     """Serve a request. Raises Problem, or RoutesReplacedError when the functions are not there any more."""
     context = _context(incoming, exchange)
     try:
-        if incoming.token is not None:
+        if incoming.token is not None and not route.operation.is_anonymous:
             claims = service.tokens.verify(incoming.token)
             context["session"], exchange.user = claims.session, claims.user
         bound = route.binding.bind(incoming)
