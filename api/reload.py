@@ -67,6 +67,7 @@ class Reloader:
         self._service = service
         self._poll = poll
         self._lock = asyncio.Lock()
+        self._is_listening = False
 
     async def refresh(self, seen: RouteSet) -> None:
         """Take over what is deployed, unless somebody has replaced `seen` meanwhile. Failures are told, not raised."""
@@ -100,13 +101,19 @@ class Reloader:
         """Follow deployments until cancelled."""
         while True:
             with suppress(psycopg.Error, OSError):
-                async with await AsyncConnection.connect(self._service.database.dsn, autocommit=True) as connection:
-                    await connection.execute(b"listen " + CHANNEL)
-                    await self._follow(connection)
-            log.warning("the connection that hears of new functions was lost")
+                await self._follow()
+            if self._is_listening:
+                log.warning("the connection that hears of new functions was lost")
+                self._is_listening = False
             await asyncio.sleep(RECONNECT_AFTER * random.uniform(0.8, 1.2))  # noqa: S311 no secret
 
-    async def _follow(self, connection: AsyncConnection[tuple[str | None]]) -> None:
+    async def _follow(self) -> None:
+        async with await AsyncConnection.connect(self._service.database.dsn, autocommit=True) as connection:
+            await connection.execute(b"listen " + CHANNEL)
+            self._is_listening = True
+            await self._hear(connection)
+
+    async def _hear(self, connection: AsyncConnection[tuple[str | None]]) -> None:
         while True:
             current = self._service.current
             digest = await facts.read_digest(connection)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.bodies import MAX_BYTES
-from tests.people import Person, client_of, member, one, problem
+from tests.people import PROXY, Person, client_of, early_in_a_minute, member, one, problem
 from tests.server import Service, StartService
 from tests.test_bodies import HOSTILE
 
@@ -219,6 +219,25 @@ def test_a_401_says_how_to_authenticate(client: httpx.Client, ann: Person) -> No
         assert challenge(f"Bearer {token}") == 'Bearer realm="pgroster", error="invalid_token"'
     refused = client.post(LOGIN, json={"identifier": "nobody", "password": "nothing"})
     assert refused.headers["www-authenticate"] == 'Bearer realm="pgroster"'
+
+
+def test_a_request_that_fails_is_counted_like_any_other(start_service: StartService) -> None:
+    service = start_service(**PROXY)
+    with early_in_a_minute(service):
+        bob = member(service)
+        taken = {"email": bob.email, "username": bob.username, "password": bob.password, "gdpr_consent": True}
+        answers = [
+            bob.get("/v1/me"),
+            bob.request("PATCH", "/v1/me", json={"first_name": "A"}, headers={"If-Match": '"0"'}),
+            bob.request("DELETE", "/v1/me/sessions/0190e0c4-9f4a-7c1e-8d2b-5a6f7b8c9d0e"),
+            bob.request("DELETE", "/v1/me/sessions/nonsense"),
+            bob.request("PATCH", "/v1/me", json={"first_name": 1}),
+            bob.client.get("/v1/me", headers={"Authorization": "Bearer nonsense"}),
+            bob.client.post("/v1/auth/register", json=taken),
+        ]
+    assert [answer.status_code for answer in answers] == [200, 412, 404, 404, 422, 401, 409]
+    left = [int(answer.headers["ratelimit"].partition('"default";r=')[2].partition(";")[0]) for answer in answers]
+    assert left == list(range(left[0], left[0] - len(answers), -1))
 
 
 def test_an_old_token_keeps_nobody_from_signing_in(client: httpx.Client, ann: Person) -> None:
