@@ -74,7 +74,8 @@ async def answer(service: Service, key: tuple[str, str], request: Request[Any, A
     token = bearer(headers.get(b"authorization"))
     try:
         body = await _read_body(request, headers)
-        incoming = Incoming(tuple(scope["path_params"].values()), scope["query_string"], headers, body, token)
+        values = tuple(scope["path_params"].values())
+        incoming = Incoming(values, scope["query_string"], headers, body, scope["path"], token)
         for _ in range(TRIES):
             current = service.current
             route = current.routes.get(key)
