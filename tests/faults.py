@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -39,7 +39,8 @@ def kill_database(server: Server) -> None:
     postmaster = int((server.cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
     family = [postmaster, *children(postmaster)]
     for pid in family:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     until(lambda: not any(is_running(pid) for pid in family), 10, "the server's processes are gone")
 
 
