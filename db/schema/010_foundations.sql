@@ -117,9 +117,21 @@ create domain app.role_name as text
   constraint role_name_form check (value ~ '^[a-z][a-z0-9_]{1,31}$');
 comment on domain app.role_name is 'Name of an application role: 2 to 32 lower-case letters, digits or underscores.';
 
+create domain app.role_description as text
+  constraint role_description_length check (char_length(value) <= 500);
+comment on domain app.role_description is 'What a role is for, at most 500 characters.';
+
 create domain app.permission_name as text
   constraint permission_name_form check (value ~ '^[a-z_]{2,32}:[a-z_]{2,32}$');
 comment on domain app.permission_name is 'What a role allows, as thing:action, for example users:read.';
+
+create domain app.purpose as text
+  constraint purpose_form check (value ~ '^[a-z][a-z_]{1,63}$');
+comment on domain app.purpose is 'What a consent is for: 2 to 64 lower-case letters or underscores.';
+
+create domain app.text_version as text
+  constraint text_version_length check (char_length(value) between 1 and 32);
+comment on domain app.text_version is 'Version of a text that a person saw, 1 to 32 characters.';
 
 create domain app.page_size as integer
   constraint page_size_range check (value between 1 and 100);

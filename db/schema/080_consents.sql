@@ -3,9 +3,9 @@
 create table app.consents (
   id             uuid primary key default private.uuid_v7(),
   user_id        uuid not null constraint consents_user_id_fkey references app.users on delete cascade,
-  purpose        text not null constraint consents_purpose_form check (purpose ~ '^[a-z][a-z_]{1,63}$'),
+  purpose        app.purpose not null,
   is_granted     boolean not null,
-  text_version   text not null default '1' constraint consents_text_version_length check (char_length(text_version) between 1 and 32),
+  text_version   app.text_version not null default '1',
   client_address inet,
   created_at     timestamptz not null default private.now()
 );
@@ -26,12 +26,9 @@ alter table app.consents force row level security;
 create policy consents_owner on app.consents to roster_owner using (true) with check (true);
 create policy consents_read_own on app.consents for select to roster_user
   using (user_id = (select private.current_user_id()));
-create policy consents_insert_own on app.consents for insert to roster_user
-  with check (user_id = (select private.current_user_id()));
 
--- update and delete are not granted: history is only added to.
+-- Only reading is granted: history is added to by a function, and never changed.
 grant select on app.consents to roster_user;
-grant insert (user_id, purpose, is_granted, text_version, client_address) on app.consents to roster_user;
 
 create trigger _900_record_change after insert or update or delete on app.consents
   for each row execute function audit.tg__record_change('user_id', 'id', '', '');
