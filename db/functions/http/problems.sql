@@ -7,10 +7,10 @@ as $$
   values
     ('malformed_json',          400, 'The body is not valid JSON.', 'Send UTF-8 JSON without duplicate keys, NUL characters or more than 32 levels.'),
     ('cursor_invalid',          400, 'The cursor is not one of this list''s.', 'Start again without a cursor.'),
-    ('token_malformed',         400, 'The token is not valid any more.', 'Ask for a new one.'),
+    ('code_invalid',            400, 'The code is not valid.', 'Check it, or ask for a new one.'),
     ('authentication_required', 401, 'This needs a signed-in user.', 'Send an access token as Authorization: Bearer; in psql call admin.act_as() first.'),
     ('invalid_credentials',     401, 'The sign-in was refused.', 'Check the identifier and the password; after several failures wait, or reset the password.'),
-    ('token_invalid',           401, 'The token is not valid.', 'Sign in again.'),
+    ('token_invalid',           401, 'The token is not valid or not valid any more.', 'Sign in again, or ask for a new token.'),
     ('token_reused',            401, 'The refresh token was used before; its session has been ended.', 'Sign in again. If it was not you who used it, change your password.'),
     ('session_expired',         401, 'The session has ended.', 'Sign in again.'),
     ('reauthentication_failed', 401, 'The password is not right.', 'Send the current password.'),
