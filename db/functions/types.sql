@@ -231,3 +231,15 @@ comment on column api.statistics.locked is 'Accounts locked after failed logins.
 comment on column api.statistics.verified is 'Living accounts with a verified address.';
 comment on column api.statistics.registered_last_30_days is 'Accounts made in the last 30 days.';
 comment on column api.statistics.signed_in_last_30_days is 'Accounts that signed in within the last 30 days.';
+
+create type api.personal_data as (
+  exported_at timestamptz,
+  user_id     uuid,
+  data        jsonb,
+  events      jsonb
+);
+comment on type api.personal_data is 'Everything that is held about a person (GDPR, Art. 15 and 20).';
+comment on column api.personal_data.exported_at is 'When it was put together.';
+comment on column api.personal_data.user_id is 'Whose data it is.';
+comment on column api.personal_data.data is 'Rows about the person, by table.';
+comment on column api.personal_data.events is 'The audit log''s rows about the person, newest first, an array.';

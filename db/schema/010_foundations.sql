@@ -173,6 +173,8 @@ create table app.settings (
     constraint settings_phone_code_ttl_range check (phone_code_ttl between '1 minute' and '1 hour'),
   restore_within         interval not null default '30 days'
     constraint settings_restore_within_range check (restore_within between '0' and '365 days'),
+  keep_ended_sessions    interval not null default '30 days'
+    constraint settings_keep_ended_sessions_range check (keep_ended_sessions between '1 day' and '2 years'),
   audit_retention        interval not null default '7 years'
     constraint settings_audit_retention_range check (audit_retention >= '1 year'),
   service_name           text not null default 'pgroster'
@@ -203,6 +205,7 @@ comment on column app.settings.reset_token_ttl is 'How long a mailed token that 
 comment on column app.settings.invitation_ttl is 'How long an invitation works.';
 comment on column app.settings.phone_code_ttl is 'How long a code sent to a telephone works.';
 comment on column app.settings.restore_within is 'How long after its deletion an account can be restored.';
+comment on column app.settings.keep_ended_sessions is 'How long ended sessions and spent tokens are kept.';
 comment on column app.settings.audit_retention is 'How long audit rows are kept.';
 comment on column app.settings.service_name is 'What passwords may not resemble, and what mails are signed with.';
 comment on column app.settings.updated_at is 'When a setting was last changed.';
