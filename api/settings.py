@@ -121,7 +121,7 @@ def load() -> Settings:
 
 
 def authenticator_password(settings: Settings) -> str:
-    """The password of the service's own database login: the one set, else one made on first use and kept in VAR/secrets.
+    """The password of the service's database login: the one set, else one made on first use and kept in VAR/secrets.
 
     Raises OperatorError where the file can't be read or made.
     """

@@ -1,0 +1,59 @@
+PYTHON ?= python3
+WORKERS ?= 1
+ARGS ?=
+READY := .venv/.ready
+PGROSTER := .venv/bin/python -m api.cli
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow check format bench migrate rollback seed psql doctor clean
+
+help: ## show what there is to run
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: $(READY) ## start everything on http://127.0.0.1:8000 (WORKERS=2 for two processes)
+	@exec $(PGROSTER) serve --migrate --seed --workers $(WORKERS)
+
+test: $(READY) ## run the tests on a throw-away server (ARGS="-k login" picks some)
+	@.venv/bin/python -m pytest $(ARGS)
+
+test-slow: $(READY) ## run the tests including the slow ones
+	@.venv/bin/python -m pytest -m "slow or not slow" $(ARGS)
+
+check: $(READY) ## lint, formatting, types
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+format: $(READY) ## put the Python sources into the one format
+	@.venv/bin/ruff check --fix-only . && .venv/bin/ruff format .
+
+bench: $(READY) ## measure one request against its alternatives
+	@.venv/bin/python -m bench.one_request $(ARGS)
+
+migrate: $(READY) ## bring the database's schema and functions up to date
+	@$(PGROSTER) migrate $(ARGS)
+
+rollback: $(READY) ## take back the last migration (ARGS="--to STEP")
+	@$(PGROSTER) rollback $(ARGS)
+
+seed: $(READY) ## load the sample users into a database without users
+	@$(PGROSTER) seed $(ARGS)
+
+psql: $(READY) ## open psql on the database as its administrator
+	@$(PGROSTER) psql $(ARGS)
+
+doctor: $(READY) ## check the whole set-up and say what to do
+	@$(PGROSTER) doctor $(ARGS)
+
+clean: ## delete .venv and the caches; the data in ./var stays
+	@rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Made anew after an interruption or a move of the directory, brought up to date when the dependencies change.
+$(READY): pyproject.toml $(if $(filter $(CURDIR),$(shell cat $(READY) 2>/dev/null)),,rebuild)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("pgroster: Python 3.11 or newer is needed, this is %d.%d; try: make PYTHON=python3.12" % sys.version_info[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "pgroster: this Python has no venv module; install it (Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "Installing pgroster and what it needs into .venv; the first time takes a minute ..."
+	@test -f $@ && rm $@ || $(PYTHON) -m venv --clear .venv
+	@.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]'
+	@printf '%s\n' "$(CURDIR)" > $@
+
+.PHONY: rebuild
+rebuild:

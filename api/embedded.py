@@ -1,0 +1,202 @@
+"""The PostgreSQL server that a command uses: the embedded one, an external one, or a throw-away one for tests.
+
+Every command that uses the embedded server holds a shared lock while it does. Whoever needs it first starts it, and
+whoever lets go last stops it; a killed process loses its lock, so the next one takes its server over.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import sql
+
+from api import cluster as clusters
+from api.account import ROOT_HOME, Account, make_directory, server_binaries, socket_path, unprivileged_account
+from api.cluster import CONFIGURATION, SUPERUSER, Cluster
+from api.servers import AUTHENTICATOR, authenticator_dsn, check_server, client_programs, connected
+from api.settings import OperatorError, Settings
+
+DATABASE = "user_management"
+THROWAWAY = "pgroster-throwaway-"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server to work with.
+
+    `admin_dsn` connects as a superuser or as the owner who migrates, `api_dsn` as the service's own login;
+    `bin_dir` holds psql and its companions; `cluster` is set where the server is this machine's own.
+    """
+
+    admin_dsn: str
+    api_dsn: str
+    bin_dir: Path
+    cluster: Cluster | None = None
+
+
+def locate(settings: Settings) -> Server:
+    """Where the configured server is, without starting or asking it: what a worker process needs."""
+    if settings.database_url is not None:
+        return Server(settings.database_url, authenticator_dsn(settings), client_programs())
+    account = unprivileged_account()
+    return as_server(lay_out(home_of(settings, account), account, server_binaries(account)))
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Server]:
+    """The configured server, started if it is the embedded one. Raises OperatorError with one line that says why."""
+    server = locate(settings)
+    if server.cluster is None:
+        check_server(server.admin_dsn)
+        yield server
+        return
+    home = make_home(settings, server.cluster.account)
+    with started(server.cluster, home):
+        yield server
+
+
+@contextmanager
+def throwaway(configuration: Mapping[str, str] | None = None, bin_dir: Path | None = None) -> Iterator[Server]:
+    """A temporary server of its own for tests, removed afterwards whatever happens.
+
+    `configuration` adds to or replaces PostgreSQL settings (values quoted as in postgresql.conf); `bin_dir` takes the
+    programs of another PostgreSQL. What an earlier process that was killed left behind is removed as well.
+    """
+    account = unprivileged_account()
+    parent = Path("/tmp" if account else tempfile.gettempdir())  # noqa: S108 - TMPDIR may be closed to the account
+    remove_abandoned(parent, account, bin_dir)
+    draft = Path(tempfile.mkdtemp(dir=parent))
+    with locked(draft):
+        home = draft.rename(parent / f"{THROWAWAY}{draft.name}")
+        if account:
+            os.chown(home, account.uid, account.gid)
+        cluster = lay_out(home, account, bin_dir or server_binaries(account))
+        try:
+            make_directory(cluster.sockets, account, 0o700)
+            make_directory(cluster.logs, account, 0o700)
+            clusters.prepare(cluster, settings_of(cluster, configuration or {}))
+            clusters.start(cluster)
+            ensure_database(cluster)
+            yield as_server(cluster)
+        finally:
+            remove(cluster, home)
+
+
+def remove_abandoned(parent: Path, account: Account | None, bin_dir: Path | None) -> None:
+    """Remove throw-away servers whose process was killed: nobody holds their lock."""
+    owner = account.uid if account else os.geteuid()
+    for home in parent.glob(f"{THROWAWAY}*"):
+        with suppress(OSError):
+            if home.lstat().st_uid == owner:
+                with locked(home, wait=False):
+                    remove(lay_out(home, account, bin_dir or server_binaries(account)), home)
+
+
+def remove(cluster: Cluster, home: Path) -> None:
+    """Stop a throw-away server at once and delete all of it."""
+    try:
+        clusters.stop(cluster, "immediate")
+    finally:
+        shutil.rmtree(cluster.sockets, ignore_errors=True)
+        shutil.rmtree(home)
+
+
+def home_of(settings: Settings, account: Account | None) -> Path:
+    """The directory of this installation's embedded server: VAR/postgres, as root one below /var/lib/pgroster."""
+    if account is None:
+        return settings.var / "postgres"
+    label = hashlib.sha256(os.fsencode(settings.var)).hexdigest()[:8]
+    return ROOT_HOME / f"{settings.var.parent.name}-{label}"
+
+
+def make_home(settings: Settings, account: Account | None) -> Path:
+    """Make that directory; as root VAR/postgres leads to it. Raises OperatorError where another account was first."""
+    home, visible = home_of(settings, account), settings.var / "postgres"
+    make_directory(settings.var, None, 0o755)
+    if account is None:
+        if visible.is_symlink():
+            raise OperatorError(
+                f"{visible} was made by root; run as root, or set PGROSTER_VAR to a directory of your own"
+            )
+        make_directory(home, None, 0o700)
+        return home
+    if visible.exists() and not visible.is_symlink():
+        raise OperatorError(
+            f"{visible} was made by an ordinary account; run as that one, or set PGROSTER_VAR elsewhere"
+        )
+    make_directory(ROOT_HOME, None, 0o755)
+    make_directory(home, account, 0o700)
+    if not visible.is_symlink():
+        visible.symlink_to(home)
+    return home
+
+
+def lay_out(home: Path, account: Account | None, bin_dir: Path) -> Cluster:
+    """The parts of a server that lives in one directory."""
+    return Cluster(home / "data", socket_path(home), home / "log", bin_dir, account)
+
+
+def as_server(cluster: Cluster) -> Server:
+    """How to connect to a cluster of this machine; its socket's directory is open to its account only."""
+    return Server(cluster.dsn(SUPERUSER, DATABASE), cluster.dsn(AUTHENTICATOR, DATABASE), cluster.bin_dir, cluster)
+
+
+def settings_of(cluster: Cluster, own: Mapping[str, str]) -> dict[str, str]:
+    """PostgreSQL's settings for a cluster, with those that depend on the place."""
+    return {
+        "unix_socket_directories": quoted(cluster.sockets),
+        "log_directory": quoted(cluster.logs),
+        **CONFIGURATION,
+        **own,
+    }
+
+
+def quoted(value: Path) -> str:
+    """A value as postgresql.conf writes it."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+@contextmanager
+def started(cluster: Cluster, home: Path) -> Iterator[None]:
+    """Keep the embedded server running; starts it for its first user, stops it after its last."""
+    users = os.open(home / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        with locked(home):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if not clusters.is_running(cluster):
+                make_directory(cluster.sockets, cluster.account, 0o700)
+                make_directory(cluster.logs, cluster.account, 0o700)
+                clusters.prepare(cluster, settings_of(cluster, {}))
+                clusters.start(cluster)
+            ensure_database(cluster)
+        yield
+    finally:
+        with locked(home), suppress(BlockingIOError):
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if clusters.is_running(cluster):
+                clusters.stop(cluster)
+        os.close(users)
+
+
+@contextmanager
+def locked(directory: Path, wait: bool = True) -> Iterator[None]:
+    """Hold a directory's exclusive lock; without waiting, BlockingIOError where another process holds it."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def ensure_database(cluster: Cluster) -> None:
+    """Create the one database if it is not there yet."""
+    with connected(cluster.dsn(SUPERUSER, "postgres")) as connection:
+        if not connection.execute("select from pg_catalog.pg_database where datname = %s", [DATABASE]).fetchone():
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))

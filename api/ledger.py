@@ -1,0 +1,119 @@
+"""What a database says about its own migrations, and running a script on it."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import psycopg
+from psycopg import errors
+from psycopg.rows import class_row
+
+from api.plan import FUNCTIONS, Step
+from api.sqlfile import MigrationError, Script
+
+OWNER = "roster_owner"
+_NOT_THERE_YET = (errors.UndefinedTable, errors.InvalidSchemaName, errors.InvalidParameterValue)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A step that the database has; `digest` is null until pgroster has seen what another tool deployed."""
+
+    step: str
+    digest: str | None
+    applied_at: datetime
+    applied_by: str
+
+
+def run(connection: psycopg.Connection, script: Script) -> None:
+    """Run a script as one simple query in the connection's transaction. Raises MigrationError with file and line."""
+    try:
+        connection.execute("set local search_path to default")
+        connection.execute(script.text.encode())
+    except psycopg.Error as error:
+        raise MigrationError(explain(error, script)) from error
+
+
+def explain(error: psycopg.Error, script: Script | None = None) -> str:
+    """One line from an error of the server: where in the sources, what, and its detail and hint."""
+    diagnostics = error.diag
+    parts = [diagnostics.message_primary or str(error), diagnostics.message_detail, diagnostics.message_hint]
+    line = " ".join("; ".join(part for part in parts if part).split())
+    if script and diagnostics.statement_position:
+        return f"{script.locate(int(diagnostics.statement_position) - 1)}: {line}"
+    return line
+
+
+def steps(connection: psycopg.Connection, database: Path) -> dict[str, Deployed] | None:
+    """The deployed steps by name, or None where there is no record of steps yet."""
+    with (
+        suppress(*_NOT_THERE_YET),
+        connection.transaction(),
+        connection.cursor(row_factory=class_row(Deployed)) as cursor,
+    ):
+        cursor.execute(f"set local role {OWNER}")
+        cursor.execute(_query(database, "steps"))
+        return {row.step: row for row in cursor}
+    return None
+
+
+def functions_digest(connection: psycopg.Connection, database: Path) -> str | None:
+    """The digest of the deployed functions, or None where there are none."""
+    with suppress(*_NOT_THERE_YET), connection.transaction():
+        connection.execute(f"set local role {OWNER}")
+        row = connection.execute(_query(database, "functions")).fetchone()
+        return row[0] if row else None
+    return None
+
+
+def record(connection: psycopg.Connection, database: Path, digests: Mapping[str, str]) -> None:
+    """Write the digests of steps, within the connection's transaction."""
+    connection.execute(f"set local role {OWNER}")
+    for step, digest in digests.items():
+        connection.execute(_query(database, "record"), {"step": step, "digest": digest})
+    connection.execute("set local role none")
+
+
+def is_in_place(connection: psycopg.Connection, step: Step) -> bool:
+    """Whether the step's verify script succeeds, which is how a step is known before there is a record."""
+    try:
+        with connection.transaction(force_rollback=True):
+            run(connection, step.verify)
+    except MigrationError:
+        return False
+    return True
+
+
+def check(steps: list[Step], recorded: Mapping[str, Deployed]) -> None:
+    """Refuse a database that this plan does not continue. Raises MigrationError."""
+    unknown = recorded.keys() - {step.name for step in steps}
+    if unknown:
+        raise MigrationError(
+            f"the database has steps that this plan does not know: {', '.join(sorted(unknown))}; "
+            "use the version of pgroster that deployed them"
+        )
+    structural = [step for step in steps if step.name != FUNCTIONS]
+    for earlier, later in pairwise(structural):
+        if later.name in recorded and earlier.name not in recorded:
+            raise MigrationError(
+                f"step {earlier.name} is planned before {later.name}, which is deployed; "
+                f"plan new steps after the deployed ones and before {FUNCTIONS}"
+            )
+    for step in structural:
+        if step.name in recorded and is_edited(step, recorded[step.name]):
+            raise MigrationError(
+                f"step {step.name} was edited after it was deployed ({step.sources}); "
+                "take the edit back and put the change into a new step, see docs/migrations.md"
+            )
+
+
+def is_edited(step: Step, deployed: Deployed) -> bool:
+    """Whether a deployed step's own files differ from those that were deployed. Functions are applied again instead."""
+    return step.name != FUNCTIONS and deployed.digest not in (None, step.digest)
+
+
+def _query(database: Path, name: str) -> bytes:
+    return (database / "migrations" / "ledger" / f"{name}.sql").read_bytes()

@@ -1,0 +1,26 @@
+-- Generated from the files of db/functions by `pgroster migrate`; edit those.
+-- Takes the functions away but those that the tables need: psql -1 -f db/functions/remove.sql
+\set ON_ERROR_STOP on
+set local pgroster.functions_digest = 'none';
+\ir begin.sql
+\ir private/now.sql
+\ir private/uuid_v7.sql
+\ir private/fold.sql
+\ir private/digest.sql
+\ir private/current_actor.sql
+\ir private/current_user_id.sql
+\ir private/is_dba.sql
+\ir private/has_permission.sql
+set local role roster_audit_owner;
+\ir audit/tg__refuse_change.sql
+\ir audit/create_partitions.sql
+\ir audit/append.sql
+\ir audit/record_event.sql
+\ir audit/tg__record_change.sql
+set local role roster_owner;
+\ir private/tg__touch_user.sql
+\ir private/tg__touch_owner.sql
+\ir private/tg__unverify_phone.sql
+\ir private/tg__refuse_moved_end.sql
+\ir private/current_session_id.sql
+\ir finish.sql

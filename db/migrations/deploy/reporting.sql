@@ -1,0 +1,11 @@
+-- Deploy pgroster:reporting to pg
+
+begin;
+set local search_path = pg_catalog, pg_temp;
+\ir ../join_audit_owner.sql
+set local role roster_owner;
+\ir ../../schema/100_reporting.sql
+insert into app.schema_migrations (step) values ('reporting');
+set local role none;
+\ir ../leave_audit_owner.sql
+commit;

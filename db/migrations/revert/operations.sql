@@ -1,0 +1,7 @@
+-- Revert pgroster:operations from pg
+
+begin;
+set local role roster_owner;
+drop table http.deployed, app.idempotency_keys, app.jobs;
+delete from app.schema_migrations where step = 'operations';
+commit;

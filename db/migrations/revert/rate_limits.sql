@@ -1,0 +1,8 @@
+-- Revert pgroster:rate_limits from pg
+
+begin;
+set local role roster_owner;
+drop trigger _900_record_change on app.settings;
+drop table app.rate_limits, app.rate_limit_policies;
+delete from app.schema_migrations where step = 'rate_limits';
+commit;

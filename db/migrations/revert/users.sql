@@ -1,0 +1,8 @@
+-- Revert pgroster:users from pg
+
+begin;
+set local role roster_owner;
+drop table app.user_profiles, app.users;
+drop function if exists private.tg__unverify_phone, private.tg__touch_owner, private.tg__touch_user;
+delete from app.schema_migrations where step = 'users';
+commit;

@@ -1,0 +1,9 @@
+-- Verify pgroster:rate_limits on pg
+
+begin;
+-- Each table is there, with row-level security enabled and forced.
+select 1 / (count(*) = 2)::integer
+from pg_catalog.pg_class
+where oid in ('app.rate_limit_policies'::regclass, 'app.rate_limits'::regclass)
+  and relrowsecurity and relforcerowsecurity;
+rollback;

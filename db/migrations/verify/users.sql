@@ -1,0 +1,9 @@
+-- Verify pgroster:users on pg
+
+begin;
+-- Each table is there, with row-level security enabled and forced.
+select 1 / (count(*) = 2)::integer
+from pg_catalog.pg_class
+where oid in ('app.users'::regclass, 'app.user_profiles'::regclass)
+  and relrowsecurity and relforcerowsecurity;
+rollback;

@@ -1,0 +1,1 @@
+"""Tests over real HTTP, with real processes and a real PostgreSQL server of their own."""
