@@ -27,7 +27,7 @@ begin
         v_error := sqlerrm;
     end;
     update app.jobs j set
-      next_run_at = private.now() + j.run_every, last_run_at = private.now(),
+      next_run_at = private.next_run(j.run_every, j.run_at), last_run_at = private.now(),
       last_duration = clock_timestamp() - v_started, last_result = v_result, last_error = v_error
     where j.name = v_job.name;
     v_run := v_run + 1;

@@ -12,6 +12,7 @@ begin
   if exists (
     select from app.users u, app.settings s
     where u.id = restore_user.id and u.deleted_at + s.restore_within < private.now())
+     or exists (select from app.erasures e where e.user_id = restore_user.id)
   then
     perform private.fail('restore_expired');
   end if;

@@ -1,0 +1,28 @@
+-- The same answer for everybody, in the same time. A lock does not stand in the way: this is the owner's way past it.
+create or replace function api.forgot_password(email app.email) returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_account app.users;
+begin
+  select u.* into v_account from app.users u where u.id = private.find_user(forgot_password.email) for update;
+  if v_account.status in ('active', 'inactive') and private.count_mail(v_account.id) then
+    perform private.send_password_token(v_account, 'reset');
+    perform audit.record_event('password.reset_requested', v_account.id);
+  end if;
+end
+$$;
+comment on function api.forgot_password(app.email) is $$
+@http POST /v1/auth/password/forgot
+@status 202
+@rate_limit mail
+
+Ask for a mail with a token that sets a new password.
+
+Always answers 202.
+$$;
+revoke all on function api.forgot_password(app.email) from public;
+grant execute on function api.forgot_password(app.email) to roster_anonymous, roster_user;
