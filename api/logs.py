@@ -78,5 +78,6 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": formatter}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "loggers": {"uvicorn.error": {"level": "WARNING"}},  # else eight lines about its own coming and going
         "root": {"handlers": ["stderr"], "level": settings.log_level.upper()},
     }

@@ -98,8 +98,8 @@ def show_sample_users(users: Sequence[SampleUser]) -> None:
         return
     print("Sample users, one for each state. Their passwords are shown this once:")
     show_table(
-        ("username", "email", "password", "status", "roles"),
-        [(user.username, user.email, user.password, user.status, user.roles) for user in users],
+        ("username", "password", "status", "roles"),
+        [(user.username, user.password, user.status, user.roles) for user in users],
     )
 
 

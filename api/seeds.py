@@ -21,7 +21,6 @@ class SampleUser:
 
     password: str
     username: str
-    email: str
     status: str
     roles: str
 

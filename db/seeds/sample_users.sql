@@ -33,7 +33,7 @@ select s.id, 'newsletter', s.number % 2 = 0 from sample_users s;
 select private.change_status(s.id, 'suspend') from sample_users s where s.status = 'suspended';
 select private.change_status(s.id, 'delete') from sample_users s where s.status = 'deleted';
 
-select u.username, u.email, u.status,
+select u.username, u.status,
        (select string_agg(r.name, ', ' order by r.name)
         from app.user_roles g join app.roles r on r.id = g.role_id where g.user_id = u.id)
 from app.users u
