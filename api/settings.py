@@ -36,28 +36,47 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
-    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
-    host: str = Field(default="127.0.0.1", min_length=1)
-    port: int = Field(default=8000, ge=1, le=65535)
-    workers: int = Field(default=1, ge=1, le=256)
-    origin: str = Field(default_factory=lambda data: local_url(data.get("host", ""), data.get("port", 0)))
-    """Where clients find the service: the tokens' issuer and the start of links, without a slash at the end."""
-    audience: str = Field(default="pgroster", min_length=1)
-    var: Path = ROOT / "var"
-    authenticator_password: str | None = Field(default=None, min_length=8, repr=False)
-    pool_size: int = Field(default=8, ge=1, le=1000)
-    hash_concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024)
-    hash_queue: int = Field(default=64, ge=0)
+    database_url: str | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        repr=False,
+        description="external server, 15 to 18; else the embedded one",
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
+    workers: int = Field(default=1, ge=1, le=256, description="processes that answer requests")
+    origin: str = Field(
+        default_factory=lambda data: local_url(data.get("host", ""), data.get("port", 0)),
+        description="where clients find the service: issuer of tokens, start of links (http://HOST:PORT)",
+    )
+    audience: str = Field(default="pgroster", min_length=1, description="audience of the tokens")
+    var: Path = Field(default=ROOT / "var", description="directory for data, keys and secrets (./var)")
+    authenticator_password: str | None = Field(
+        default=None,
+        min_length=8,
+        repr=False,
+        description="of the service's login at DATABASE_URL; else made and kept in VAR",
+    )
+    pool_size: int = Field(default=8, ge=1, le=1000, description="database connections of each process")
+    hash_concurrency: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024, description="passwords hashed at once (one a CPU)"
+    )
+    hash_queue: int = Field(default=64, ge=0, description="passwords that may wait to be hashed; beyond, 503")
     # OWASP Password Storage Cheat Sheet, Argon2id: 19 MiB, two passes, one lane is the least to accept.
-    argon2_memory_kib: int = Field(default=19456, ge=19456, le=4194304)
-    argon2_time_cost: int = Field(default=2, ge=2, le=100)
-    argon2_parallelism: int = Field(default=1, ge=1, le=64)
+    argon2_memory_kib: int = Field(default=19456, ge=19456, le=4194304, description="memory of a password hash, KiB")
+    argon2_time_cost: int = Field(default=2, ge=2, le=100, description="passes of a password hash")
+    argon2_parallelism: int = Field(default=1, ge=1, le=64, description="lanes of a password hash")
     log_format: Literal["json", "console"] = Field(
         default_factory=lambda: "console" if sys.stderr.isatty() else "json",
+        description="json or console (console on a terminal)",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
-    reload_poll: float = Field(default=5.0, ge=0.1, le=3600)
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least level that is logged"
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(), description="networks whose X-Forwarded-For counts, like 10.0.0.0/8,::1 (none)"
+    )
+    reload_poll: float = Field(default=5.0, ge=0.1, le=3600, description="seconds between two looks for new functions")
 
     @field_validator("database_url")
     @classmethod
@@ -105,9 +124,24 @@ def local_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return str(Settings.model_fields[name].validation_alias or f"{PREFIX}{name}".upper())
+
+
+def listing() -> str:
+    """All settings as text: variable, default, what it is."""
+    lines = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = f" ({default})" if isinstance(default, str | int | float) else ""
+        lines.append(f"  {variable(name):<33}{field.description}{shown}")
+    return "\n".join(lines)
+
+
 def load() -> Settings:
     """Read the environment. Raises OperatorError (exit code 2) that names the first bad variable."""
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields if name != "database_url"}
+    known = {variable(name) for name in Settings.model_fields}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, 1)
@@ -117,8 +151,8 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
-        name = name if name == "DATABASE_URL" else f"{PREFIX}{name}".upper()
+        name = str(first["loc"][0])
+        name = variable(name) if name in Settings.model_fields else name
         reason = first["msg"].removeprefix("Value error, ")
         raise OperatorError(f"{name}: {reason[0].lower()}{reason[1:]}", 2) from None
 
