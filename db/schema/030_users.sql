@@ -25,7 +25,9 @@ create table app.users (
   updated_at            timestamptz not null default private.now(),
   constraint users_deleted_at_fits_status check ((status = 'deleted') = (deleted_at is not null)),
   constraint users_suspended_at_fits_status check (status <> 'suspended' or suspended_at is not null),
-  constraint users_active_is_verified check (status <> 'active' or is_email_verified)
+  constraint users_active_is_verified check (status <> 'active' or is_email_verified),
+  -- One character can fold into eighteen; an index and a cursor have to hold the key.
+  constraint users_email_key_length check (char_length(email_key) <= 254)
 );
 
 create unique index users_email_key_live on app.users (email_key) include (id, status) where deleted_at is null;
@@ -133,6 +135,8 @@ create policy user_profiles_update_own on app.user_profiles for update to roster
 grant select on app.user_profiles to roster_user;
 grant update (first_name, last_name, phone, locale, avatar_url, metadata) on app.user_profiles to roster_user;
 
+create trigger _100_touch before update on app.user_profiles
+  for each row when (old.* is distinct from new.*) execute function private.tg__touch();
 create trigger _150_unverify_phone after update of phone on app.user_profiles
   for each row when (old.phone is distinct from new.phone) execute function private.tg__unverify_phone();
 create trigger _200_touch_owner after insert or update or delete on app.user_profiles

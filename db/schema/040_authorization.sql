@@ -107,6 +107,8 @@ grant select on app.permissions, app.roles, app.role_permissions, app.user_roles
 
 create trigger _900_record_change after insert or update or delete on app.permissions
   for each row execute function audit.tg__record_change('', 'name', '', '');
+create trigger _100_touch before update on app.roles
+  for each row when (old.* is distinct from new.*) execute function private.tg__touch();
 create trigger _900_record_change after insert or update or delete on app.roles
   for each row execute function audit.tg__record_change('', 'id', '', 'updated_at');
 create trigger _900_record_change after insert or update or delete on app.role_permissions

@@ -103,6 +103,12 @@ create view private.live_sessions with (security_barrier) as
     and s.expires_at > private.now()
     and u.status in ('active', 'inactive');
 comment on view private.live_sessions is 'Sessions that are neither ended nor expired, of users who may sign in. Owner''s rights, granted to nobody.';
+comment on column private.live_sessions.id is 'Public id of the session.';
+comment on column private.live_sessions.user_id is 'Who is signed in.';
+comment on column private.live_sessions.secret_hash is 'SHA-256 of the secret id that the access tokens carry.';
+comment on column private.live_sessions.database_role is 'Operator who acts as the user; null for a person''s own session.';
+comment on column private.live_sessions.last_used_at is 'Last use, to within five minutes.';
+comment on column private.live_sessions.expires_at is 'Absolute end.';
 
 alter table app.sessions enable row level security;
 alter table app.sessions force row level security;
@@ -126,7 +132,7 @@ create trigger _900_record_change after insert or update or delete on app.sessio
   for each row execute function audit.tg__record_change('user_id', 'id', 'secret_hash', 'last_used_at');
 create trigger _900_record_change after insert or update or delete on app.refresh_tokens
   for each row execute function audit.tg__record_change(
-    'user_id', 'id', 'token_hash,sealed_secret,successor_salt', 'successor_salt');
+    'user_id', 'id', 'token_hash,sealed_secret,successor_salt,device_fingerprint', 'successor_salt');
 
 -- Who counts as an administrator, for the rule that somebody must remain one.
 create view private.admins with (security_barrier) as
@@ -136,3 +142,4 @@ create view private.admins with (security_barrier) as
   join app.users u on u.id = ur.user_id and u.status in ('active', 'inactive') and u.password_hash is not null
   where ur.expires_at is null;
 comment on view private.admins is 'Users with the role admin for good who can sign in. Owner''s rights, granted to nobody.';
+comment on column private.admins.user_id is 'The administrator.';

@@ -43,4 +43,4 @@ as $$
 $$;
 comment on function http.problems() is 'Every error code with its HTTP status, its title and what to do about it.';
 revoke all on function http.problems() from public;
-grant execute on function http.problems() to roster_anonymous, roster_user, roster_dba, roster_authenticator;
+grant execute on function http.problems() to roster_dba, roster_authenticator;

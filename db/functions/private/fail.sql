@@ -1,7 +1,9 @@
 -- For "nothing happened": the transaction is undone, the caller learns why.
+-- With its owner's rights, since the registry stands in a schema that request roles cannot enter.
 create or replace function private.fail(code text, status integer default null) returns void
 language plpgsql
 stable
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -5,7 +5,7 @@ language sql
 stable
 as $$
   select pg_catalog.pg_has_role(
-    coalesce(nullif(pg_catalog.current_setting('role'), 'none'), session_user)::name, 'roster_dba', 'member')
+    coalesce(nullif(pg_catalog.current_setting('role'), 'none'), session_user)::pg_catalog.name, 'roster_dba', 'member')
 $$;
 comment on function private.is_dba() is 'Whether the statement runs as a database operator (a member of roster_dba) rather than for a request.';
 revoke all on function private.is_dba() from public;

@@ -11,4 +11,4 @@ end
 $$;
 comment on function private.now() is 'The time that every rule uses.';
 revoke all on function private.now() from public;
-grant execute on function private.now() to roster_anonymous, roster_user, roster_audit_owner, roster_dba, roster_auditor;
+grant execute on function private.now() to roster_anonymous, roster_user, roster_audit_owner, roster_dba, roster_reporting;

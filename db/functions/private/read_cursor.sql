@@ -11,7 +11,8 @@ begin
   if read_cursor.cursor is null then
     return null;
   end if;
-  if read_cursor.cursor !~ '^[A-Za-z0-9_-]{24,1024}$' or length(read_cursor.cursor) % 4 = 1 then
+  if read_cursor.cursor !~ '^[A-Za-z0-9_-]+$' or length(read_cursor.cursor) not between 24 and 2048
+     or length(read_cursor.cursor) % 4 = 1 then
     perform private.fail('cursor_invalid');
   end if;
   v_bytes := decode(

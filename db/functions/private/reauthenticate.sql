@@ -7,9 +7,11 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_user_id uuid := private.lock_own_account();
   v_account app.users;
 begin
-  select u.* into v_account from app.users u where u.id = private.lock_own_account();
+  -- A statement of its own, since the one that waits for the lock still sees the row as it was before.
+  select u.* into v_account from app.users u where u.id = v_user_id;
   if private.is_dba() or private.login_obstacle(v_account, reauthenticate.verified_hash) is null then
     return v_account.id;
   end if;

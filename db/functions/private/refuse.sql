@@ -1,8 +1,9 @@
 -- For a rejection that must leave a trace: an exception would undo the counter and the audit row, so the
--- function returns null after this, and the answer travels beside the result.
+-- function returns null after this, and the answer travels beside the result. With its owner's rights, as fail().
 create or replace function private.refuse(code text) returns void
 language plpgsql
 volatile
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -12,7 +12,7 @@ as $$
           pg_catalog.int8send((extract(epoch from pg_catalog.clock_timestamp()) * 1000)::bigint), 3),
         1, 6),
       6, 112 | (pg_catalog.get_byte(pg_catalog.uuid_send(pg_catalog.gen_random_uuid()), 6) & 15)),
-    'hex')::uuid
+    'hex')::pg_catalog.uuid
 $$;
 comment on function private.uuid_v7() is 'A time-ordered UUID: 48 bits of Unix milliseconds, 74 random bits (RFC 9562, 5.7).';
 revoke all on function private.uuid_v7() from public;

@@ -1,0 +1,156 @@
+"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `routes`, `psql`, `doctor`.
+
+A failure that the operator can mend is one line on stderr and a non-zero exit code, never a traceback.
+"""
+
+import os
+import signal
+import subprocess
+from dataclasses import asdict
+from typing import Any
+
+import click
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from api import doctor, migrate, screens, seeds, serve, settings
+from api.embedded import Server, running
+from api.servers import check_migratable
+from api.settings import OperatorError, Settings
+
+
+class Commands(click.Group):
+    """Turns expected failures into one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except OperatorError as error:
+            click.echo(f"pgroster: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except psycopg.OperationalError as error:
+            click.echo(f"pgroster: lost the database: {' '.join(str(error).split())}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pgroster")
+def main() -> None:
+    """User management that lives in PostgreSQL, served as a REST API.
+
+    Without DATABASE_URL the embedded PostgreSQL in ./var is used.
+    """
+
+
+@main.command("serve")
+@click.option("--migrate", "with_migration", is_flag=True, help="Bring the database up to date first.")
+@click.option("--seed", "with_seeds", is_flag=True, help="Load the sample users into a database without users.")
+@click.option("--workers", type=int, help="Processes that answer requests.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+def serve_command(
+    with_migration: bool, with_seeds: bool, workers: int | None, host: str | None, port: int | None
+) -> None:
+    """Serve the API until Ctrl-C."""
+    for name, value in (("WORKERS", workers), ("HOST", host), ("PORT", port)):
+        if value is not None:
+            os.environ[settings.PREFIX + name] = str(value)  # worker processes read it too
+    chosen = settings.load()
+    serve.stop_on_signals()
+    listener = serve.open_socket(chosen)
+    with running(chosen) as server:
+        if with_migration:
+            bring_up_to_date(server, chosen)
+        elif not all(step.applied_at for step in migrate.status(server.admin_dsn).steps):
+            raise OperatorError("the database is not migrated; run: pgroster migrate")
+        users = seeds.load(server.admin_dsn, chosen) if with_seeds else []
+        if with_seeds:
+            screens.show_sample_users(users)
+        serve.run(chosen, listener, lambda: screens.show_next_steps(server, chosen, users))
+
+
+def bring_up_to_date(server: Server, chosen: Settings) -> migrate.Report:
+    """Migrate; an external server's service login gets its password, the embedded one needs none."""
+    check_migratable(server.admin_dsn)
+    password = settings.authenticator_password(chosen) if server.cluster is None else None
+    return migrate.migrate(server.admin_dsn, authenticator_password=password, progress=say)
+
+
+def say(line: str) -> None:
+    """Tell about progress, on stderr so that answers can be piped."""
+    click.echo(line, err=True)
+
+
+@main.command("migrate")
+@click.option(
+    "--status", "only_status", is_flag=True, help="Only say what is deployed; exit code 1 if anything is not."
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def migrate_command(only_status: bool, as_json: bool) -> None:
+    """Bring the database up to date: missing steps, then changed functions."""
+    chosen = settings.load()
+    with running(chosen) as server:
+        if only_status:
+            status = migrate.status(server.admin_dsn)
+            screens.show_json(asdict(status)) if as_json else screens.show_status(status)
+            raise SystemExit(0 if status.is_current else 1)
+        report = bring_up_to_date(server, chosen)
+        if as_json:
+            screens.show_json(asdict(report))
+
+
+@main.command("rollback")
+@click.option("--to", "step", help="Take back every step after this one; @ROOT for all.")
+@click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many to take back.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def rollback_command(step: str | None, steps: int, yes: bool) -> None:
+    """Take back the last steps. Their tables go with everything in them."""
+    with running(settings.load()) as server:
+        what = f"every step after {step}" if step else f"the last {steps} step(s)"
+        if not yes:
+            click.confirm(f"Take back {what}? The data in their tables is lost.", abort=True, err=True)
+        taken = migrate.rollback(server.admin_dsn, to=step, steps=steps, progress=say)
+        click.echo(f"took back {', '.join(taken)}" if taken else "nothing to take back")
+
+
+@main.command("seed")
+def seed_command() -> None:
+    """Load six sample users, one for each state, into a database without users."""
+    chosen = settings.load()
+    with running(chosen) as server:
+        screens.show_sample_users(seeds.load(server.admin_dsn, chosen))
+
+
+@main.command("routes")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def routes_command(as_json: bool) -> None:
+    """List the routes that the database's functions make."""
+    with running(settings.load()) as server:
+        screens.show_routes(screens.load_operations(server), as_json)
+
+
+@main.command("psql", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql_command(arguments: tuple[str, ...]) -> None:
+    """Open psql as the database's administrator; ARGUMENTS go to psql."""
+    with running(settings.load()) as server:
+        address: dict[str, Any] = conninfo_to_dict(server.admin_dsn)
+        password = address.pop("password", None)  # other people can read a command line
+        environment = os.environ | ({"PGPASSWORD": password} if password else {})
+        command = [str(server.bin_dir / "psql"), "--dbname", make_conninfo(**address), *arguments]
+        signal.signal(signal.SIGINT, lambda number, frame: None)  # Ctrl-C is psql's: it cancels a query
+        raise SystemExit(subprocess.run(command, env=environment).returncode)  # noqa: S603
+
+
+@main.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def doctor_command(as_json: bool) -> None:
+    """Check the whole set-up and say what to do."""
+    checks = doctor.examine()
+    screens.show_json([asdict(check) for check in checks]) if as_json else screens.show_checks(checks)
+    raise SystemExit(1 if any(check.state == "fail" for check in checks) else 0)
+
+
+if __name__ == "__main__":
+    main()

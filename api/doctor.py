@@ -1,0 +1,167 @@
+"""`pgroster doctor`: looks at every part of the set-up and says what to do about those that are not right."""
+
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+import psycopg
+
+from api import migrate, serve, settings
+from api.embedded import Server, running
+from api.servers import check_migratable, check_server, connected
+from api.settings import OperatorError, Settings
+
+PYTHON = (3, 11)
+FACTS = """
+    select pg_catalog.current_setting('server_version'), pg_catalog.getdatabaseencoding(), datcollate
+    from pg_catalog.pg_database where datname = pg_catalog.current_database()"""
+MISSING_PARTITIONS = """
+    select month
+    from (select to_char(now() at time zone 'UTC' + make_interval(months => n), 'YYYY_MM')
+          from generate_series(0, 1) n) as needed (month)
+    where not exists (
+      select from pg_catalog.pg_class c
+      where c.relnamespace = pg_catalog.to_regnamespace('audit') and c.relispartition and c.relkind = 'r'
+        and right(c.relname, 7) = month)"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at and found; `advice` says what to do where it is not ok."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    found: str
+    advice: str = ""
+
+
+def examine() -> list[Check]:
+    """All checks, in the order in which one depends on another. Starts the embedded server for the while if it must."""
+    checks = [python(), packages()]
+    try:
+        chosen = settings.load()
+    except OperatorError as error:
+        return [*checks, Check("settings", "fail", str(error), "mend that environment variable")]
+    checks += [Check("settings", "ok", "all readable"), port(chosen), key_files(chosen)]
+    try:
+        with running(chosen) as server:
+            checks += database(server)
+    except OperatorError as error:
+        checks.append(Check("server", "fail", str(error), "nothing else works before this does"))
+    return checks
+
+
+def python() -> Check:
+    """Whether this Python is new enough."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info >= PYTHON:
+        return Check("python", "ok", found)
+    return Check("python", "fail", found, "use Python 3.11 or newer: make clean, then make PYTHON=python3.12 run")
+
+
+def packages() -> Check:
+    """Whether everything that pgroster needs is installed."""
+    needed = [line for line in metadata.requires("pgroster") or [] if "extra ==" not in line]
+    names = [name_of(line) for line in needed]
+    missing = [name for name in names if not is_installed(name)]
+    if missing:
+        return Check("packages", "fail", f"missing: {', '.join(missing)}", "run: make clean, then make run")
+    return Check("packages", "ok", f"{len(names)} installed")
+
+
+def name_of(requirement: str) -> str:
+    """The project's name in a requirement such as psycopg[binary]<4,>=3.2."""
+    for position, letter in enumerate(requirement):
+        if not (letter.isalnum() or letter in "-_."):
+            return requirement[:position]
+    return requirement
+
+
+def is_installed(name: str) -> bool:
+    """Whether a project is installed."""
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def port(chosen: Settings) -> Check:
+    """Whether the service can have its port; that it runs already is a fine reason why not."""
+    try:
+        serve.open_socket(chosen).close()
+    except OperatorError as error:
+        if serve.answers(chosen):
+            return Check("port", "ok", f"pgroster answers on port {chosen.port}")
+        return Check("port", "fail", str(error), "stop what uses it, or set PGROSTER_PORT")
+    return Check("port", "ok", f"{chosen.host}:{chosen.port} is free")
+
+
+def key_files(chosen: Settings) -> Check:
+    """Whether the files with secrets are closed to everybody else."""
+    files = [path for part in ("keys", "secrets") for path in sorted((chosen.var / part).rglob("*"))]
+    directories = [path for part in ("keys", "secrets") if (path := chosen.var / part).is_dir()]
+    try:
+        loose = [path for path in [*directories, *files] if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    except OSError as error:
+        return Check("key files", "fail", f"{error.filename}: {error.strerror}", "run as the owner of these files")
+    if loose:
+        return Check("key files", "fail", f"open to others: {loose[0]}", f"run: chmod -R go= {loose[0].parent}")
+    return Check("key files", "ok", "private" if directories else "made at the first start")
+
+
+def database(server: Server) -> Iterator[Check]:
+    """Everything about the database, as far as it can be looked at."""
+    with connected(server.admin_dsn) as connection:
+        row = connection.execute(FACTS).fetchone()
+        assert row is not None  # noqa: S101 - one row by construction
+        yield Check("server", "ok", f"PostgreSQL {row[0]}, {'embedded' if server.cluster else 'of DATABASE_URL'}")
+        yield Check("encoding", "ok", f"{row[1]}, locale {row[2]}")
+        yield refusal("extension and rights", check_migratable, server.admin_dsn, "pgcrypto at hand, may migrate")
+        status = migrate.status(server.admin_dsn)
+        yield steps(status)
+        yield functions(status)
+        if status.deployed_functions is not None:
+            yield refusal("service login", check_server, server.api_dsn, "roster_authenticator can log in")
+            yield partitions(connection)
+
+
+def refusal(name: str, check: Callable[[str], None], dsn: str, found: str) -> Check:
+    """Whether a server passes a check that otherwise says itself what to do."""
+    try:
+        check(dsn)
+    except OperatorError as error:
+        return Check(name, "fail", str(error))
+    return Check(name, "ok", found)
+
+
+def steps(status: migrate.Status) -> Check:
+    """Whether every step of the plan is deployed as it stands in the sources."""
+    missing = [step.name for step in status.steps if step.applied_at is None]
+    edited = [step.name for step in status.steps if step.edited]
+    if missing:
+        return Check("migrations", "fail", f"not deployed: {', '.join(missing)}", "run: make migrate")
+    if edited:
+        found = f"changed after they were deployed: {', '.join(edited)}"
+        return Check("migrations", "warn", found, "put the changes into a new step and take them out of the old one")
+    return Check("migrations", "ok", f"all {len(status.steps)} steps are deployed")
+
+
+def functions(status: migrate.Status) -> Check:
+    """Whether the deployed functions are those of the sources."""
+    if status.deployed_functions == status.source_functions:
+        return Check("functions", "ok", f"as in the sources ({status.source_functions[:12]})")
+    return Check("functions", "warn", "differ from the sources", "run: make migrate")
+
+
+def partitions(connection: psycopg.Connection) -> Check:
+    """Whether the audit log can be written this month and the next: without a place for its row a change is refused."""
+    months = [month for (month,) in connection.execute(MISSING_PARTITIONS)]
+    if not months:
+        return Check("audit partitions", "ok", "there for this month and the next")
+    state: Literal["warn", "fail"] = "fail" if len(months) > 1 else "warn"
+    advice = "run: make psql ARGS=\"-c 'select create_audit_partitions()'\""
+    return Check("audit partitions", state, f"missing: {', '.join(months)}", advice)

@@ -1,0 +1,316 @@
+-- Who may do what, exactly: each list is compared with the catalog in both directions, so a grant that is not declared
+-- here fails, and so does a missing one. Role names stand without their prefix roster_. How to run: see conventions.sql.
+begin;
+set local search_path = pg_catalog, public;
+select plan(18);
+
+create temp view our_schemas as
+  select n.oid, n.nspname as name, n.nspowner as owner, n.nspacl as acl
+  from pg_namespace n where n.nspname in ('app', 'api', 'admin', 'private', 'reporting', 'http', 'audit');
+create function pg_temp.short(role oid) returns text language sql
+  return case role when 0 then 'public' else replace(pg_get_userbyid(role), 'roster_', '') end;
+
+-- Memberships and attributes
+
+select set_eq(
+  $$select pg_temp.short(roleid) as role, pg_temp.short(member) as member from pg_auth_members
+    where pg_get_userbyid(roleid) ~ '^roster_' and pg_get_userbyid(member) ~ '^roster_'$$,
+  $$values ('anonymous', 'authenticator'), ('user', 'authenticator'),
+           ('anonymous', 'dba'), ('user', 'dba'), ('auditor', 'dba'), ('reporting', 'dba')$$,
+  'the service''s login can become the request roles, an operator has what they, auditors and reports have');
+select is_empty(
+  $$select pg_temp.short(roleid) as role, pg_temp.short(member) as member from pg_auth_members
+    where pg_get_userbyid(roleid) ~ '^roster_' and pg_get_userbyid(member) ~ '^roster_' and admin_option$$,
+  'no role of ours can hand out another');
+select is_empty(
+  $$select pg_get_userbyid(roleid) from pg_auth_members
+    where pg_get_userbyid(member) ~ '^roster_' and pg_get_userbyid(roleid) !~ '^roster_'$$,
+  'no role of ours is a member of another role, the predefined ones included');
+select set_eq(
+  $$select pg_temp.short(oid) from pg_roles where rolname ~ '^roster_' and not rolinherit$$,
+  array['authenticator'],
+  'the service''s login inherits nothing: it has to become a request role');
+
+-- Schemas
+
+select set_eq(
+  $$select s.name, a.privilege_type, string_agg(pg_temp.short(a.grantee), ' ' order by pg_temp.short(a.grantee) collate "C")
+    from our_schemas s, aclexplode(s.acl) a where a.grantee <> s.owner group by 1, 2$$,
+  $$values
+    ('admin',     'USAGE', 'authenticator dba'),
+    ('api',       'USAGE', 'anonymous authenticator dba user'),
+    ('app',       'USAGE', 'anonymous audit_owner auditor authenticator dba reporting user'),
+    ('audit',     'USAGE', 'auditor dba owner user'),
+    ('http',      'USAGE', 'authenticator dba'),
+    ('private',   'USAGE', 'anonymous audit_owner auditor dba reporting user'),
+    ('reporting', 'USAGE', 'dba reporting')$$,
+  'the schemas are open to these roles, and nobody but the owner creates anything in them');
+select is_empty(
+  $$select r.rolname, n.nspname from pg_roles r, pg_namespace n
+    where r.rolname ~ '^roster_' and n.nspname !~ '^pg_(toast_)?temp_' and n.nspowner <> r.oid and has_schema_privilege(r.oid, n.oid, 'create')$$,
+  'no role of ours creates objects in another''s schema, public included');
+
+-- Functions: who executes each
+
+create temp table declared_callers (signature, roles) as values
+  ('admin.act_as(text)', 'dba'),
+  ('admin.create_audit_partitions()', 'dba'),
+  ('admin.erase_expired_salts()', 'dba'),
+  ('admin.refresh_reporting()', 'dba'),
+  ('admin.run_due_jobs()', 'authenticator dba'),
+  ('api.assign_role(uuid,app.role_name,timestamp with time zone)', 'authenticator user'),
+  ('api.change_password(app.password_hash,app.password_hash)', 'authenticator user'),
+  ('api.delete_me(app.password_hash)', 'authenticator user'),
+  ('api.delete_user(uuid,text)', 'authenticator user'),
+  ('api.get_me()', 'authenticator user'),
+  ('api.get_user(uuid)', 'authenticator user'),
+  ('api.list_audit_logs(uuid,text,timestamp with time zone,timestamp with time zone,text,text,app.page_size)', 'authenticator user'),
+  ('api.list_my_sessions(text,app.page_size)', 'authenticator user'),
+  ('api.list_roles()', 'authenticator user'),
+  ('api.list_users(text,app.user_status,app.role_name,timestamp with time zone,timestamp with time zone,boolean,app.user_sort,text,app.page_size)', 'authenticator user'),
+  ('api.login(app.identifier,app.password_hash,app.device_name)', 'anonymous authenticator'),
+  ('api.logout(text)', 'anonymous authenticator user'),
+  ('api.reactivate_user(uuid)', 'authenticator user'),
+  ('api.refresh(text)', 'anonymous authenticator'),
+  ('api.register(app.email,app.username,app.password_hash,boolean,app.person_name,app.person_name,app.phone,app.locale)', 'anonymous authenticator'),
+  ('api.remove_role(uuid,app.role_name)', 'authenticator user'),
+  ('api.restore_user(uuid)', 'authenticator user'),
+  ('api.revoke_my_other_sessions()', 'authenticator user'),
+  ('api.revoke_my_session(uuid)', 'authenticator user'),
+  ('api.suspend_user(uuid)', 'authenticator user'),
+  ('api.unlock_user(uuid)', 'authenticator user'),
+  ('api.update_me(text[],app.username,app.person_name,app.person_name,app.phone,app.locale,app.web_url,app.metadata,text)', 'authenticator user'),
+  ('audit.append(audit.audit_logs)', ''),
+  ('audit.create_partitions(integer)', 'owner'),
+  ('audit.record_event(text,uuid,jsonb)', 'owner'),
+  ('audit.tg__record_change()', 'owner'),
+  ('audit.tg__refuse_change()', ''),
+  ('http.enter(regprocedure,jsonb)', 'authenticator'),
+  ('http.limits()', 'authenticator dba'),
+  ('http.login_hash(text)', 'authenticator'),
+  ('http.own_hash()', 'authenticator'),
+  ('http.own_words()', 'authenticator'),
+  ('http.password_words(text,text)', 'authenticator'),
+  ('http.problems()', 'authenticator dba'),
+  ('http.routes()', 'authenticator dba'),
+  ('http.types()', 'authenticator dba'),
+  ('private.authorize(regprocedure)', 'dba user'),
+  ('private.base64url(bytea)', ''),
+  ('private.change_status(uuid,text)', ''),
+  ('private.check_grantable(uuid)', ''),
+  ('private.check_match(text,bigint)', 'dba user'),
+  ('private.client_subject(inet)', ''),
+  ('private.count_request(text,text)', ''),
+  ('private.count_route(text,inet)', ''),
+  ('private.current_actor()', 'audit_owner'),
+  ('private.current_session_id()', 'dba user'),
+  ('private.current_user_id()', 'dba user'),
+  ('private.cursor_mac(text,bytea)', ''),
+  ('private.device_fingerprint(text)', ''),
+  ('private.digest(text)', 'anonymous dba user'),
+  ('private.end_session(uuid,text)', ''),
+  ('private.end_sessions(uuid,text,uuid)', ''),
+  ('private.fail(text)', 'anonymous dba user'),
+  ('private.find_user(text)', ''),
+  ('private.find_users(text,text,text,timestamp with time zone,timestamp with time zone,boolean,text,jsonb,integer)', ''),
+  ('private.fold(text)', 'anonymous dba user'),
+  ('private.has_permission(text)', 'dba user'),
+  ('private.is_dba()', 'anonymous dba user'),
+  ('private.issue_refresh_token(app.sessions,bytea,text,uuid)', ''),
+  ('private.keep_an_admin(uuid)', ''),
+  ('private.load_user(uuid)', 'dba user'),
+  ('private.lock_own_account()', 'dba user'),
+  ('private.login_obstacle(app.users,text)', ''),
+  ('private.make_cursor(text,jsonb)', 'dba user'),
+  ('private.now()', 'anonymous audit_owner dba reporting user'),
+  ('private.open_session(uuid,text,interval,app.device_name,text)', ''),
+  ('private.random_token()', ''),
+  ('private.read_cursor(text,text)', 'dba user'),
+  ('private.reauthenticate(text)', ''),
+  ('private.record_failed_login(app.users,text)', ''),
+  ('private.refresh_obstacle(app.sessions,app.refresh_tokens,app.refresh_tokens)', ''),
+  ('private.refuse(text)', 'anonymous dba user'),
+  ('private.request_value(text)', 'anonymous dba user'),
+  ('private.require_user()', 'dba user'),
+  ('private.revoke_mailed_tokens(uuid)', ''),
+  ('private.rotate_refresh_token(app.sessions,app.refresh_tokens,text,bytea)', ''),
+  ('private.route_tags(regprocedure)', ''),
+  ('private.seal(bytea,text)', ''),
+  ('private.session_reply(app.sessions,text,text,timestamp with time zone)', ''),
+  ('private.set_header(text,text)', 'anonymous dba user'),
+  ('private.sign_in(uuid,app.device_name)', ''),
+  ('private.successor_token(text,bytea)', ''),
+  ('private.taken_code(text)', 'dba user'),
+  ('private.tg__refuse_moved_end()', ''),
+  ('private.tg__touch()', ''),
+  ('private.tg__touch_owner()', ''),
+  ('private.tg__touch_user()', ''),
+  ('private.tg__unverify_phone()', ''),
+  ('private.uuid_v7()', 'audit_owner dba user');
+select set_eq(
+  $$select p.oid::regprocedure::text,
+           coalesce(string_agg(pg_temp.short(a.grantee), ' ' order by pg_temp.short(a.grantee) collate "C"), '')
+    from pg_proc p
+    join our_schemas s on s.oid = p.pronamespace
+    left join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a on a.grantee <> p.proowner
+    where not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+    group by 1$$,
+  'select signature, roles from declared_callers',
+  'each function is executable by exactly these roles');
+
+-- Tables and views: who has which privilege, on all columns (*) or on some
+
+create temp table declared_grants (relation, role, privilege, columns) as values
+  ('app.consents', 'user', 'insert', 'user_id purpose is_granted text_version client_address'),
+  ('app.consents', 'user', 'select', '*'),
+  ('app.jobs', 'dba', 'select', '*'),
+  ('app.jobs', 'dba', 'update', 'run_every is_enabled next_run_at'),
+  ('app.outbox', 'dba', 'select', 'id user_id channel template attempts next_attempt_at last_error created_at sent_at failed_at'),
+  ('app.permissions', 'user', 'select', '*'),
+  ('app.rate_limit_policies', 'authenticator', 'select', '*'),
+  ('app.rate_limit_policies', 'dba', 'delete', '*'),
+  ('app.rate_limit_policies', 'dba', 'insert', '*'),
+  ('app.rate_limit_policies', 'dba', 'select', '*'),
+  ('app.rate_limit_policies', 'dba', 'update', '*'),
+  ('app.rate_limits', 'dba', 'select', '*'),
+  ('app.role_permissions', 'user', 'select', '*'),
+  ('app.roles', 'user', 'select', '*'),
+  ('app.schema_migrations', 'authenticator', 'select', '*'),
+  ('app.schema_migrations', 'dba', 'select', '*'),
+  ('app.sessions', 'user', 'select', 'id user_id device_name client_address user_agent database_role created_at last_used_at expires_at revoked_at revoked_reason'),
+  ('app.settings', 'dba', 'select', '*'),
+  ('app.settings', 'dba', 'update', '*'),
+  ('app.user_profiles', 'user', 'select', '*'),
+  ('app.user_profiles', 'user', 'update', 'first_name last_name phone locale avatar_url metadata'),
+  ('app.user_roles', 'user', 'select', '*'),
+  ('app.users', 'user', 'select', 'id email email_key username username_key password_changed_at status is_email_verified is_phone_verified failed_login_attempts locked_until last_login_at gdpr_consent_at data_retention_until suspended_at deleted_at version created_at updated_at'),
+  ('app.users', 'user', 'update', 'username'),
+  ('audit.audit_logs', 'auditor', 'select', '*'),
+  ('audit.audit_logs', 'user', 'select', '*'),
+  ('audit.user_audit_log', 'auditor', 'select', '*'),
+  ('http.deployed', 'authenticator', 'select', '*'),
+  ('reporting.v_active_users_summary', 'reporting', 'select', '*'),
+  ('reporting.v_users_complete', 'reporting', 'select', '*');
+select set_eq(
+  $$select s.name || '.' || c.relname, pg_temp.short(a.grantee), lower(a.privilege_type), a.columns
+    from pg_class c
+    join our_schemas s on s.oid = c.relnamespace,
+    lateral (
+      select x.grantee, x.privilege_type, '*' as columns from aclexplode(c.relacl) x where x.grantee <> c.relowner
+      union all
+      select x.grantee, x.privilege_type, string_agg(t.attname, ' ' order by t.attnum)
+      from pg_attribute t, aclexplode(t.attacl) x where t.attrelid = c.oid group by 1, 2) a$$,
+  'select relation, role, privilege, columns from declared_grants',
+  'each table, view and sequence gives exactly these privileges');
+select is_empty(
+  $$select c.oid::regclass::text, a.grantee from pg_class c join our_schemas s on s.oid = c.relnamespace, aclexplode(c.relacl) a where a.is_grantable and a.grantee <> c.relowner
+    union all select p.oid::regprocedure::text, a.grantee from pg_proc p join our_schemas s on s.oid = p.pronamespace, aclexplode(p.proacl) a where a.is_grantable and a.grantee <> p.proowner$$,
+  'nobody can pass a privilege on');
+select is_empty(
+  $$select t.typname from pg_type t join our_schemas s on s.oid = t.typnamespace where t.typacl is not null$$,
+  'no type has privileges of its own');
+
+-- Policies: which rows, for whom
+
+create temp table declared_policies (relation, policy, command, roles) as values
+  ('app.consents', 'consents_insert_own', 'insert', 'user'),
+  ('app.consents', 'consents_owner', 'all', 'owner'),
+  ('app.consents', 'consents_read_own', 'select', 'user'),
+  ('app.email_verification_tokens', 'email_verification_tokens_owner', 'all', 'owner'),
+  ('app.idempotency_keys', 'idempotency_keys_owner', 'all', 'owner'),
+  ('app.jobs', 'jobs_dba', 'all', 'dba'),
+  ('app.jobs', 'jobs_owner', 'all', 'owner'),
+  ('app.outbox', 'outbox_dba', 'select', 'dba'),
+  ('app.outbox', 'outbox_owner', 'all', 'owner'),
+  ('app.password_reset_tokens', 'password_reset_tokens_owner', 'all', 'owner'),
+  ('app.permissions', 'permissions_owner', 'all', 'owner'),
+  ('app.permissions', 'permissions_read', 'select', 'user'),
+  ('app.rate_limit_policies', 'rate_limit_policies_dba', 'all', 'dba'),
+  ('app.rate_limit_policies', 'rate_limit_policies_owner', 'all', 'owner'),
+  ('app.rate_limit_policies', 'rate_limit_policies_read', 'select', 'authenticator'),
+  ('app.rate_limits', 'rate_limits_dba', 'select', 'dba'),
+  ('app.rate_limits', 'rate_limits_owner', 'all', 'owner'),
+  ('app.refresh_tokens', 'refresh_tokens_owner', 'all', 'owner'),
+  ('app.role_permissions', 'role_permissions_owner', 'all', 'owner'),
+  ('app.role_permissions', 'role_permissions_read', 'select', 'user'),
+  ('app.roles', 'roles_owner', 'all', 'owner'),
+  ('app.roles', 'roles_read', 'select', 'user'),
+  ('app.schema_migrations', 'schema_migrations_owner', 'all', 'owner'),
+  ('app.schema_migrations', 'schema_migrations_read', 'select', 'authenticator dba'),
+  ('app.sessions', 'sessions_owner', 'all', 'owner'),
+  ('app.sessions', 'sessions_read_all', 'select', 'user'),
+  ('app.sessions', 'sessions_read_own', 'select', 'user'),
+  ('app.settings', 'settings_dba', 'all', 'dba'),
+  ('app.settings', 'settings_owner', 'all', 'owner'),
+  ('app.user_profiles', 'user_profiles_owner', 'all', 'owner'),
+  ('app.user_profiles', 'user_profiles_read_all', 'select', 'user'),
+  ('app.user_profiles', 'user_profiles_read_own', 'select', 'user'),
+  ('app.user_profiles', 'user_profiles_update_own', 'update', 'user'),
+  ('app.user_roles', 'user_roles_owner', 'all', 'owner'),
+  ('app.user_roles', 'user_roles_read_all', 'select', 'user'),
+  ('app.user_roles', 'user_roles_read_own', 'select', 'user'),
+  ('app.users', 'users_owner', 'all', 'owner'),
+  ('app.users', 'users_read_all', 'select', 'user'),
+  ('app.users', 'users_read_own', 'select', 'user'),
+  ('app.users', 'users_update_own', 'update', 'user'),
+  ('audit.audit_logs', 'audit_logs_append', 'insert', 'audit_owner'),
+  ('audit.audit_logs', 'audit_logs_owner_read', 'select', 'audit_owner'),
+  ('audit.audit_logs', 'audit_logs_read', 'select', 'auditor'),
+  ('audit.audit_logs', 'audit_logs_read_permitted', 'select', 'user'),
+  ('http.deployed', 'deployed_owner', 'all', 'owner'),
+  ('http.deployed', 'deployed_read', 'select', 'authenticator'),
+  ('private.clock', 'clock_owner', 'all', 'owner'),
+  ('private.secrets', 'secrets_owner', 'all', 'owner');
+select set_eq(
+  $$select schemaname || '.' || tablename, policyname::text, lower(cmd),
+           (select string_agg(replace(r, 'roster_', ''), ' ' order by r collate "C") from unnest(roles::text[]) r)
+    from pg_policies join our_schemas s on s.name = schemaname where permissive = 'PERMISSIVE'$$,
+  'select relation, policy, command, roles from declared_policies',
+  'each table shows rows to exactly these roles');
+select is_empty(
+  $$select tablename, policyname from pg_policies join our_schemas s on s.name = schemaname
+    where qual = 'true' and not roles <@ array['roster_owner', 'roster_audit_owner', 'roster_dba', 'roster_auditor', 'roster_authenticator']::name[]
+      and tablename not in ('permissions', 'roles', 'role_permissions')$$,
+  'a request sees all rows only of what holds no personal data');
+
+-- What comes later
+
+select set_eq(
+  $$select pg_temp.short(d.defaclrole) as owner, d.defaclnamespace::regnamespace::text, d.defaclobjtype::text, pg_temp.short(a.grantee) as grantee, a.privilege_type
+    from pg_default_acl d, aclexplode(d.defaclacl) a
+    where pg_get_userbyid(d.defaclrole) ~ '^roster_'$$,
+  $$values ('owner', '-', 'f', 'owner', 'EXECUTE'), ('audit_owner', '-', 'f', 'audit_owner', 'EXECUTE'), ('owner', 'api', 'f', 'authenticator', 'EXECUTE')$$,
+  'a new function is executable by its owner alone, one of schema api by the service as well');
+set local role roster_owner;
+create function api.not_there_yet() returns void language sql as '';
+create table app.not_there_yet (n integer);
+reset role;
+select ok(
+  not has_function_privilege('roster_user', 'api.not_there_yet()', 'execute')
+  and not has_function_privilege('roster_anonymous', 'api.not_there_yet()', 'execute')
+  and not has_function_privilege('roster_dba', 'api.not_there_yet()', 'execute'),
+  'a function without a grant is no route for anybody');
+select is_empty(
+  $$select rolname from pg_roles where rolname ~ '^roster_' and rolname <> 'roster_owner'
+      and has_table_privilege(oid, 'app.not_there_yet', 'select, insert, update, delete, truncate, references, trigger')$$,
+  'a table without a grant is closed');
+
+-- What follows from all that, asked the other way round
+
+select is_empty(
+  $$select c.oid::regclass from pg_class c join our_schemas s on s.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm') and s.name <> 'reporting' and has_any_column_privilege('roster_reporting', c.oid, 'select, insert, update, references')$$,
+  'a reporting tool reaches nothing outside of schema reporting');
+select is_empty(
+  $$select r.rolname, c.oid::regclass from pg_roles r, pg_class c join our_schemas s on s.oid = c.relnamespace
+    where r.rolname ~ '^roster_' and c.relkind in ('r', 'p', 'v') and s.name = 'audit' and c.relowner <> r.oid
+      and (has_table_privilege(r.oid, c.oid, 'insert, update, delete, truncate, trigger') or has_any_column_privilege(r.oid, c.oid, 'insert, update'))$$,
+  'nobody writes to the log but through its functions, the owner of everything else included');
+select is_empty(
+  $$select r.rolname, p.oid::regprocedure from pg_roles r, pg_proc p join our_schemas s on s.oid = p.pronamespace
+    where r.rolname in ('roster_anonymous', 'roster_reporting', 'roster_auditor') and s.name in ('admin', 'audit', 'http')
+      and has_function_privilege(r.oid, p.oid, 'execute')$$,
+  'requests without a session, reports and auditors execute nothing of operators'', the log''s or the service''s');
+
+select * from finish();
+rollback;
