@@ -7,13 +7,33 @@ import re
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
+from typing import Any
+
+from litestar import Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
 
 from api import ROOT
+from api.answers import Answer
+from api.errors import Problem
+from api.settings import ACCOUNT_PAGE
 
 PAGE = ROOT / "api" / "pages" / "account.html"
-PATH = "/account/{action:str}"
 _ACTION = re.compile(r'<form data-action="(\w+)"')
 _INLINE = r"<{0}>(.*?)</{0}>"
+
+
+def account_page() -> HTTPRouteHandler:
+    """The handler that serves the page, under the name of each message whose link leads to it."""
+    content, actions, headers = page()
+
+    async def handle(request: Request[Any, Any, Any]) -> ASGIApp:
+        if request.path_params["action"] not in actions:
+            raise Problem("not_found")
+        return Answer(200, content, b"text/html; charset=utf-8", headers)
+
+    path = f"{ACCOUNT_PAGE}/{{action:str}}"
+    return HTTPRouteHandler(path, http_method=["GET", "HEAD"], status_code=200, opt={"template": path})(handle)
 
 
 @cache

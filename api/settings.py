@@ -25,7 +25,7 @@ from api import ROOT
 Network = IPv4Network | IPv6Network
 PREFIX = "PGROSTER_"
 SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409, RFC 8314, RFC 5321
-BUILT_IN_PAGE = "/account/{action}#token={token}"
+ACCOUNT_PAGE = "/account"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -75,7 +75,9 @@ class Settings(BaseSettings):
     sms_webhook: str | None = Field(default=None, repr=False)
     """Where texts for telephones are posted as JSON; without it they are written to VAR/sms."""
     sms_token: str | None = Field(default=None, min_length=1, repr=False)
-    link_template: str = Field(default_factory=lambda data: data.get("origin", "") + BUILT_IN_PAGE)
+    link_template: str = Field(
+        default_factory=lambda data: data.get("origin", "") + ACCOUNT_PAGE + "/{action}#token={token}"
+    )
     """Where links in mails lead, with {action} and {token}: the built-in page, or one of a front end's own."""
 
     @field_validator("database_url")
