@@ -62,8 +62,8 @@ def serve_command(
     with running(chosen) as server:
         if with_migration:
             bring_up_to_date(server, chosen)
-        elif not all(step.applied_at for step in migrate.status(server.admin_dsn).steps):
-            raise OperatorError("the database is not migrated; run: pgroster migrate")
+        else:
+            require_migrated(server)
         users = seeds.load(server.admin_dsn, chosen) if with_seeds else []
         if with_seeds:
             screens.show_sample_users(users)
@@ -75,6 +75,12 @@ def bring_up_to_date(server: Server, chosen: Settings) -> migrate.Report:
     check_migratable(server.admin_dsn)
     password = settings.authenticator_password(chosen) if server.cluster is None else None
     return migrate.migrate(server.admin_dsn, authenticator_password=password, progress=say)
+
+
+def require_migrated(server: Server) -> None:
+    """Refuse a database that lacks steps of the plan."""
+    if not all(step.applied_at for step in migrate.status(server.admin_dsn).steps):
+        raise OperatorError("the database is not migrated; run: pgroster migrate")
 
 
 def say(line: str) -> None:
@@ -119,6 +125,7 @@ def seed_command() -> None:
     """Load six sample users, one for each state, into a database without users."""
     chosen = settings.load()
     with running(chosen) as server:
+        require_migrated(server)
         screens.show_sample_users(seeds.load(server.admin_dsn, chosen))
 
 
@@ -127,6 +134,7 @@ def seed_command() -> None:
 def routes_command(as_json: bool) -> None:
     """List the routes that the database's functions make."""
     with running(settings.load()) as server:
+        require_migrated(server)
         screens.show_routes(screens.load_operations(server), as_json)
 
 

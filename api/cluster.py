@@ -16,6 +16,7 @@ from api.account import Account
 from api.settings import OperatorError
 
 SUPERUSER = "postgres"
+PORT = 5432
 START_SECONDS = 300  # a long crash recovery counts as starting
 ORPHAN_SECONDS = 15  # how long the children of a killed server may take to notice
 DEAD_PID = 2**22 - 1  # the last pid that Linux can give, so nearly never in use
@@ -50,10 +51,11 @@ class Cluster:
     logs: Path
     bin_dir: Path
     account: Account | None
+    port: int = PORT
 
     def dsn(self, user: str, database: str) -> str:
         """A libpq connection string over the cluster's Unix socket."""
-        return make_conninfo(host=str(self.sockets), port=5432, user=user, dbname=database)
+        return make_conninfo(host=str(self.sockets), port=self.port, user=user, dbname=database)
 
 
 def run(cluster: Cluster, tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

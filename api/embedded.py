@@ -18,7 +18,7 @@ from psycopg import sql
 
 from api import cluster as clusters
 from api.account import ROOT_HOME, Account, make_directory, server_binaries, socket_path, unprivileged_account
-from api.cluster import CONFIGURATION, SUPERUSER, Cluster
+from api.cluster import CONFIGURATION, PORT, SUPERUSER, Cluster
 from api.servers import AUTHENTICATOR, authenticator_dsn, check_server, client_programs, connected
 from api.settings import OperatorError, Settings
 
@@ -76,11 +76,12 @@ def throwaway(configuration: Mapping[str, str] | None = None, bin_dir: Path | No
         home = draft.rename(parent / f"{THROWAWAY}{draft.name}")
         if account:
             os.chown(home, account.uid, account.gid)
-        cluster = lay_out(home, account, bin_dir or server_binaries(account))
+        configuration = configuration or {}
+        cluster = lay_out(home, account, bin_dir or server_binaries(account), int(configuration.get("port", PORT)))
         try:
             make_directory(cluster.sockets, account, 0o700)
             make_directory(cluster.logs, account, 0o700)
-            clusters.prepare(cluster, settings_of(cluster, configuration or {}))
+            clusters.prepare(cluster, settings_of(cluster, configuration))
             clusters.start(cluster)
             ensure_database(cluster)
             yield as_server(cluster)
@@ -137,9 +138,9 @@ def make_home(settings: Settings, account: Account | None) -> Path:
     return home
 
 
-def lay_out(home: Path, account: Account | None, bin_dir: Path) -> Cluster:
+def lay_out(home: Path, account: Account | None, bin_dir: Path, port: int = PORT) -> Cluster:
     """The parts of a server that lives in one directory."""
-    return Cluster(home / "data", socket_path(home), home / "log", bin_dir, account)
+    return Cluster(home / "data", socket_path(home), home / "log", bin_dir, account, port)
 
 
 def as_server(cluster: Cluster) -> Server:

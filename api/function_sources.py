@@ -6,6 +6,7 @@ psql, in Sqitch's deploy and revert scripts and in `pgroster migrate`; all three
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from api.sqlfile import MigrationError, shown, tokens
 
 SCHEMAS = ("private", "audit", "http", "admin", "api")
+OWNER = "roster_owner"
+AUDIT_OWNER = "roster_audit_owner"
 _GENERATED = {"apply.sql", "remove.sql"}
 _FRAME = {"begin.sql", "finish.sql"}
 _VIEW = re.compile(r"^create\s+(or\s+replace\s+)?view\b", re.IGNORECASE | re.MULTILINE)
@@ -72,22 +75,41 @@ def refresh(functions: Path) -> list[Path]:
         if not path.is_file() or path.read_text(encoding="utf-8") != text
     }
     for path, text in stale.items():
-        path.write_text(text, encoding="utf-8")
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
     return list(stale)
 
 
-def _script(functions: Path, name: str, purpose: str, sources_digest: str, files: Iterable[Path]) -> str:
-    lines = [_HEADER.format(name=name, purpose=purpose), f"set local pgroster.functions_digest = '{sources_digest}';\n"]
-    lines.append("\\ir begin.sql\n")
-    owner = "roster_owner"
+def _script(functions: Path, name: str, purpose: str, sources_digest: str, files: list[Path]) -> str:
+    """Every file twice: without a look at the bodies, then, when all that they name is there, with one."""
+    again = [path for path in files if path.name != "types.sql"]
+    return "".join(
+        [
+            _HEADER.format(name=name, purpose=purpose),
+            f"set local pgroster.functions_digest = '{sources_digest}';\n",
+            "\\ir begin.sql\n",
+            "\n-- In whatever order they name each other.\n",
+            "set local check_function_bodies = off;\n",
+            *_includes_as_owner(functions, files),
+            "\n-- Once more, now that all is there: a mistake in a body is found with its line.\n",
+            "set local check_function_bodies = on;\n",
+            *_includes_as_owner(functions, again),
+            "\n\\ir finish.sql\n",
+        ]
+    )
+
+
+def _includes_as_owner(functions: Path, files: Iterable[Path]) -> Iterator[str]:
+    owner = OWNER
     for path in files:
-        wanted = "roster_audit_owner" if path.parent.name == "audit" else "roster_owner"
+        wanted = AUDIT_OWNER if path.parent.name == "audit" else OWNER
         if wanted != owner:
-            lines.append(f"set local role {wanted};\n")
+            yield f"set local role {wanted};\n"
             owner = wanted
-        lines.append(f"\\ir {path.relative_to(functions).as_posix()}\n")
-    lines.append("\\ir finish.sql\n")
-    return "".join(lines)
+        yield f"\\ir {path.relative_to(functions).as_posix()}\n"
+    if owner != OWNER:
+        yield f"set local role {OWNER};\n"
 
 
 def _included_by_steps(functions: Path) -> list[Path]:

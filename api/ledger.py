@@ -11,10 +11,10 @@ import psycopg
 from psycopg import errors
 from psycopg.rows import class_row
 
+from api.function_sources import OWNER
 from api.plan import FUNCTIONS, Step
-from api.sqlfile import MigrationError, Script
+from api.sqlfile import MigrationError, Script, shown
 
-OWNER = "roster_owner"
 _NOT_THERE_YET = (errors.UndefinedTable, errors.InvalidSchemaName, errors.InvalidParameterValue)
 
 
@@ -29,22 +29,24 @@ class Deployed:
 
 
 def run(connection: psycopg.Connection, script: Script) -> None:
-    """Run a script as one simple query in the connection's transaction. Raises MigrationError with file and line."""
-    try:
-        connection.execute("set local search_path to default")
-        connection.execute(script.text.encode())
-    except psycopg.Error as error:
-        raise MigrationError(explain(error, script)) from error
+    """Run a script in the connection's transaction, each file's part as one simple query.
+
+    Raises MigrationError with the file and, where the server tells a position, the line.
+    """
+    connection.execute("set local search_path to default")
+    for offset, path, text in script.segments():
+        try:
+            connection.execute(text.encode())
+        except psycopg.Error as error:
+            position = error.diag.statement_position
+            where = script.locate(offset + int(position) - 1) if position else shown(path)
+            raise MigrationError(f"{where}: {explain(error)}") from error
 
 
-def explain(error: psycopg.Error, script: Script | None = None) -> str:
-    """One line from an error of the server: where in the sources, what, and its detail and hint."""
-    diagnostics = error.diag
-    parts = [diagnostics.message_primary or str(error), diagnostics.message_detail, diagnostics.message_hint]
-    line = " ".join("; ".join(part for part in parts if part).split())
-    if script and diagnostics.statement_position:
-        return f"{script.locate(int(diagnostics.statement_position) - 1)}: {line}"
-    return line
+def explain(error: psycopg.Error) -> str:
+    """One line from an error of the server: what is wrong, with its detail and hint."""
+    parts = [error.diag.message_primary or str(error), error.diag.message_detail, error.diag.message_hint]
+    return " ".join("; ".join(part for part in parts if part).split())
 
 
 def steps(connection: psycopg.Connection, database: Path) -> dict[str, Deployed] | None:

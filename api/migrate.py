@@ -19,7 +19,6 @@ from api.plan import DATABASE, Step, read_plan
 from api.servers import AUTHENTICATOR, connected
 from api.sqlfile import MigrationError, shown
 
-EVERYTHING = "@ROOT"
 LOCK_WAIT_SECONDS = 300
 _LOCK = "hashtextextended('pgroster migrate', 0)"
 Progress = Callable[[str], None]
@@ -129,21 +128,21 @@ def rollback(
     admin_dsn: str,
     *,
     to: str | None = None,
-    steps: int = 1,
+    steps: int | None = 1,
     progress: Progress = lambda line: None,
     database: Path = DATABASE,
 ) -> list[str]:
-    """Take back the last `steps` deployed steps, or all after the step `to` (`@ROOT`: all); returns their names.
+    """Take back the last `steps` deployed steps (None: all), or those after the step `to`; returns their names.
 
     Tables go with their rows: the caller asks first. Raises OperatorError with one line.
     """
     plan = read_plan(database)
     with _locked(admin_dsn, progress) as connection, yoyo_steps.open_backend(admin_dsn) as backend:
         deployed, _ = _reconcile(connection, backend, plan, database)
-        if to not in (None, EVERYTHING) and to not in deployed:
+        if to is not None and to not in deployed:
             raise MigrationError(f"there is no deployed step {to}; there are: {', '.join(deployed) or 'none'}")
-        first = max(len(deployed) - steps, 0) if to is None else 0 if to == EVERYTHING else deployed.index(to) + 1
-        going = deployed[first:]
+        kept = deployed.index(to) + 1 if to is not None else max(len(deployed) - steps, 0) if steps is not None else 0
+        going = deployed[kept:]
         every = yoyo_steps.migrations(plan, database, progress)
         with backend.lock():
             backend.rollback_migrations(backend.to_rollback(every).filter(lambda m: m.id in going))

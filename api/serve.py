@@ -72,6 +72,7 @@ def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], No
         loop="uvloop",
         http="httptools",
         ws="none",
+        lifespan="on",  # uvicorn takes a failure there for a missing lifespan, and would serve what did not start
         workers=settings.workers,
         proxy_headers=False,  # whose headers to trust is decided by PGROSTER_TRUSTED_PROXIES, for each request
         server_header=False,

@@ -66,6 +66,12 @@ class Script:
         origin = [o for o in self.origins if o.start <= offset][-1]
         return f"{shown(origin.path)}:{origin.line + self.text.count(chr(10), origin.start, offset)}"
 
+    def segments(self) -> Iterator[tuple[int, Path, str]]:
+        """The text file by file, each piece with its offset: whole statements, since only those are between files."""
+        ends = [origin.start for origin in self.origins[1:]] + [len(self.text)]
+        for origin, end in zip(self.origins, ends, strict=True):
+            yield origin.start, origin.path, self.text[origin.start : end]
+
 
 def shown(path: Path) -> str:
     """A path as messages name it: from the repository's root where it lies there."""

@@ -68,14 +68,15 @@ template = factories.postgresql_noproc(depends_on="cluster_address", dbname="ros
 
 
 @contextmanager
-def fresh_database(template: NoopExecutor) -> Iterator[TestDatabase]:
-    """A clone of the template with the settings that cloning loses, dropped afterwards."""
+def fresh_database(template: NoopExecutor, source: str | None = None) -> Iterator[TestDatabase]:
+    """A clone of the template, or of `source`, with the settings that cloning loses; dropped afterwards."""
+    source = source or template.template_dbname
     name = f"roster_{next(_numbers)}"
     host, port, user = template.host, template.port, template.user
-    with DatabaseJanitor(host=host, port=port, user=user, dbname=name, template_dbname=template.template_dbname):
+    with DatabaseJanitor(host=host, port=port, user=user, dbname=name, template_dbname=source):
         dsn = make_conninfo(host=host, port=port, user=user, dbname=name)
         with psycopg.connect(dsn, autocommit=True) as connection:
-            for setting, value in _settings_of(connection, template.template_dbname):
+            for setting, value in _settings_of(connection, source):
                 connection.execute("select pg_catalog.set_config(%s, %s, false)", [setting, value])
                 connection.execute(
                     sql.SQL("alter database {} set {} from current").format(

@@ -63,6 +63,15 @@ def pgroster(*arguments: str) -> list[str]:
 
 
 @contextmanager
+def told(log: Path) -> Iterator[None]:
+    """Let a failure tell what a log says."""
+    try:
+        yield
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{log.read_text()}") from None
+
+
+@contextmanager
 def serving(database: TestDatabase, directory: Path, **environment: str) -> Iterator[Service]:
     """Run the service on a database until the block ends; then it has to stop cleanly.
 
@@ -86,7 +95,8 @@ def serving(database: TestDatabase, directory: Path, **environment: str) -> Iter
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
         service = Service(url, client, log, process, database.admin, database.admin_dsn, directory / "var")
         try:
-            until(lambda: is_ready(service), READY_SECONDS, "service ready")
+            with told(log):
+                until(lambda: is_ready(service), READY_SECONDS, "service ready")
             yield service
             if process.poll() is None:
                 assert service.stop() == 0, log.read_text()
@@ -98,8 +108,8 @@ def serving(database: TestDatabase, directory: Path, **environment: str) -> Iter
 
 
 def is_ready(service: Service) -> bool:
-    """Whether the service says so; fails with its log when it has ended instead."""
-    assert service.process.poll() is None, f"the service ended:\n{service.log.read_text()}"
+    """Whether the service says so; fails when it has ended instead."""
+    assert service.process.poll() is None, "the service ended"
     try:
         return service.client.get("/health/ready").status_code == 200
     except httpx.TransportError:

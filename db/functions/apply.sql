@@ -3,6 +3,9 @@
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = 'cc2c684074c0ab501029755ac0b0f420b5e58f6a97ce71caed213271b77d1c11';
 \ir begin.sql
+
+-- In whatever order they name each other.
+set local check_function_bodies = off;
 \ir types.sql
 \ir private/authorize.sql
 \ir private/base64url.sql
@@ -100,4 +103,103 @@ set local role roster_owner;
 \ir api/suspend_user.sql
 \ir api/unlock_user.sql
 \ir api/update_me.sql
+
+-- Once more, now that all is there: a mistake in a body is found with its line.
+set local check_function_bodies = on;
+\ir private/authorize.sql
+\ir private/base64url.sql
+\ir private/change_status.sql
+\ir private/check_grantable.sql
+\ir private/check_match.sql
+\ir private/client_subject.sql
+\ir private/count_request.sql
+\ir private/count_route.sql
+\ir private/current_actor.sql
+\ir private/current_session_id.sql
+\ir private/current_user_id.sql
+\ir private/cursor_mac.sql
+\ir private/device_fingerprint.sql
+\ir private/digest.sql
+\ir private/end_session.sql
+\ir private/end_sessions.sql
+\ir private/fail.sql
+\ir private/find_user.sql
+\ir private/find_users.sql
+\ir private/fold.sql
+\ir private/has_permission.sql
+\ir private/is_dba.sql
+\ir private/issue_refresh_token.sql
+\ir private/keep_an_admin.sql
+\ir private/load_user.sql
+\ir private/lock_own_account.sql
+\ir private/login_obstacle.sql
+\ir private/make_cursor.sql
+\ir private/now.sql
+\ir private/open_session.sql
+\ir private/random_token.sql
+\ir private/read_cursor.sql
+\ir private/reauthenticate.sql
+\ir private/record_failed_login.sql
+\ir private/refresh_obstacle.sql
+\ir private/refuse.sql
+\ir private/request_value.sql
+\ir private/require_user.sql
+\ir private/revoke_mailed_tokens.sql
+\ir private/rotate_refresh_token.sql
+\ir private/route_tags.sql
+\ir private/seal.sql
+\ir private/session_reply.sql
+\ir private/set_header.sql
+\ir private/sign_in.sql
+\ir private/successor_token.sql
+\ir private/taken_code.sql
+\ir private/tg__refuse_moved_end.sql
+\ir private/tg__touch.sql
+\ir private/tg__touch_owner.sql
+\ir private/tg__touch_user.sql
+\ir private/tg__unverify_phone.sql
+\ir private/uuid_v7.sql
+set local role roster_audit_owner;
+\ir audit/append.sql
+\ir audit/create_partitions.sql
+\ir audit/record_event.sql
+\ir audit/tg__record_change.sql
+\ir audit/tg__refuse_change.sql
+set local role roster_owner;
+\ir http/enter.sql
+\ir http/limits.sql
+\ir http/login_hash.sql
+\ir http/own_hash.sql
+\ir http/own_words.sql
+\ir http/password_words.sql
+\ir http/problems.sql
+\ir http/routes.sql
+\ir admin/act_as.sql
+\ir admin/create_audit_partitions.sql
+\ir admin/erase_expired_salts.sql
+\ir admin/refresh_reporting.sql
+\ir admin/run_due_jobs.sql
+\ir api/assign_role.sql
+\ir api/change_password.sql
+\ir api/delete_me.sql
+\ir api/delete_user.sql
+\ir api/get_me.sql
+\ir api/get_user.sql
+\ir api/list_audit_logs.sql
+\ir api/list_my_sessions.sql
+\ir api/list_roles.sql
+\ir api/list_users.sql
+\ir api/login.sql
+\ir api/logout.sql
+\ir api/reactivate_user.sql
+\ir api/refresh.sql
+\ir api/register.sql
+\ir api/remove_role.sql
+\ir api/restore_user.sql
+\ir api/revoke_my_other_sessions.sql
+\ir api/revoke_my_session.sql
+\ir api/suspend_user.sql
+\ir api/unlock_user.sql
+\ir api/update_me.sql
+
 \ir finish.sql

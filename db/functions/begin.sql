@@ -126,6 +126,4 @@ begin
 end
 $$;
 
--- Bodies are checked at the end, when everything that they name is there.
-set local check_function_bodies = off;
 set local role roster_owner;

@@ -7,7 +7,7 @@ drop table app.settings;
 drop domain app.page_size, app.permission_name, app.role_name, app.user_status, app.device_name, app.identifier,
   app.user_sort, app.metadata, app.web_url, app.locale, app.phone, app.person_name, app.password_hash,
   app.username, app.email;
-drop function if exists private.digest;
+drop function if exists private.tg__touch, private.digest;
 drop domain app.digest;
 drop function if exists private.fold, private.uuid_v7, private.now;
 drop table private.secrets, private.clock, app.schema_migrations;

@@ -1,0 +1,215 @@
+"""From a request to the arguments of an operation: read, validated as a whole, and turned into text.
+
+Every mistake is told at once. The schemas are the document's own, so what it promises is what is checked.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import jsonschema_rs
+
+from api import bodies
+from api.checks import Schema
+from api.complaints import complain, unknown
+from api.errors import FieldError, Problem
+from api.grammar import HEADERS, Password
+from api.operations import Encoding, Operation
+from api.passwords import CHECKED_LENGTH_MAX, LENGTH_MAX, LENGTH_MIN, length_error
+
+MAX_QUERY_FIELDS = 64
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+_BOOLEANS = {"true": True, "false": False}
+
+
+@dataclass(slots=True)
+class Incoming:
+    """What a request carries, as the server received it; `path` has the placeholders' values in order."""
+
+    path: tuple[str, ...]
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    body: bytes | None
+    """None: more than the limit."""
+    token: str | None = None
+
+
+@dataclass(slots=True)
+class Bound:
+    """Arguments as text, ready for the database, and the passwords, which are not."""
+
+    arguments: dict[str, str | None]
+    passwords: dict[str, str] = field(default_factory=dict)
+
+
+class Binding:
+    """How one operation reads requests: prepared once, used for each."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._path = operation.at("path")
+        self._query = {argument.name: argument for argument in operation.at("query")}
+        self._headers = [(HEADERS[a.name], HEADERS[a.name].lower().encode(), a) for a in operation.at("header")]
+        self._body = {argument.name for argument in operation.at("body")} | {p.key for p in operation.passwords}
+        self._has_present = bool(operation.at("present"))
+        self._values = operation.at("query", "header", "body")
+        self._takes_only_path = not (self._values or self._body or self._has_present)
+        self._path_schemas = [
+            jsonschema_rs.validator_for(_object_of({a.name: a.schema}), validate_formats=True) for a in self._path
+        ]
+        self._schema = request_schema(operation)
+        self._validator = jsonschema_rs.validator_for(self._schema, validate_formats=True)
+
+    def bind(self, incoming: Incoming) -> Bound:
+        """The arguments of a request. Raises Problem: whatever does not fit, all of it at once."""
+        errors: list[FieldError] = []
+        arguments = self._bind_path(incoming.path, errors)
+        body = self._read_body(incoming)
+        if self._takes_only_path and not errors and not body and not incoming.query:
+            return Bound(arguments)
+        errors += [unknown(key) for key in body if key not in self._body]
+        values = {key: value for key, value in body.items() if key in self._body}
+        self._read_query(incoming.query, values, errors)
+        for _, key, argument in self._headers:
+            if key in incoming.headers:
+                values[argument.name] = incoming.headers[key].decode("latin-1")
+        if not self._validator.is_valid(values):
+            errors += [self._named(e) for e in complain(self._validator.iter_errors(values), self._schema)]
+        passwords = {p.key: values[p.key] for p in self._operation.passwords if p.key in values}
+        self._raise(errors, passwords)
+        for argument in self._values:
+            value = values.get(argument.name)
+            arguments[argument.name] = None if value is None else encode(value, argument.encoding, argument.items)
+        if self._has_present:
+            arguments["present"] = encode(list(body), "array", "text")
+        return Bound(arguments, passwords)
+
+    def _bind_path(self, texts: tuple[str, ...], errors: list[FieldError]) -> dict[str, str | None]:
+        """An id that cannot be one answers as the id of a thing that is not there."""
+        arguments: dict[str, str | None] = {}
+        for argument, validator, text in zip(self._path, self._path_schemas, texts, strict=True):
+            value = {argument.name: _coerce(text, argument.encoding)}
+            if "\x00" in text or "\ufffd" in text:
+                raise Problem("not_found")
+            if not validator.is_valid(value):
+                if argument.schema.get("format") == "uuid":
+                    raise Problem("not_found")
+                errors += complain(validator.iter_errors(value), _object_of({argument.name: argument.schema}))
+            arguments[argument.name] = text
+        return arguments
+
+    def _read_body(self, incoming: Incoming) -> dict[str, Any]:
+        if incoming.body is None:
+            raise Problem("body_too_large")
+        if not incoming.body:
+            return {}
+        if not bodies.is_json(incoming.headers.get(b"content-type")):
+            raise Problem("unsupported_media_type")
+        try:
+            value = bodies.parse(incoming.body)
+        except bodies.MalformedJSONError:
+            raise Problem("malformed_json") from None
+        if not isinstance(value, dict):
+            raise Problem("invalid_request", [FieldError("", "type", "The body has to be a JSON object.")])
+        return value
+
+    def _read_query(self, query: bytes, values: dict[str, Any], errors: list[FieldError]) -> None:
+        if not query:
+            return
+        try:
+            pairs = parse_qsl(
+                query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS
+            )
+        except ValueError:
+            errors.append(FieldError("", "query", "The query has to be name=value pairs in percent-encoded UTF-8."))
+            return
+        for name, text in pairs:
+            argument = self._query.get(name)
+            if argument is None:
+                errors.append(unknown(name))
+            elif "\x00" in text:
+                errors.append(FieldError(name, "type", "Leave out the NUL character."))
+            elif argument.encoding == "array":
+                values.setdefault(name, []).append(_coerce(text, argument.items))
+            elif name in values:
+                errors.append(FieldError(name, "repeated", "Give this parameter once."))
+            else:
+                values[name] = _coerce(text, argument.encoding)
+
+    def _named(self, error: FieldError) -> FieldError:
+        """Clients know a header by its own name."""
+        header = HEADERS.get(error.field)
+        return FieldError(header, error.code, error.message) if header else error
+
+    def _raise(self, errors: list[FieldError], passwords: dict[str, str]) -> None:
+        new = self._operation.tags.hash
+        password = passwords.get(new.key) if new is not None else None
+        weak = length_error(new.key, password) if new is not None and isinstance(password, str) else None
+        if errors or weak:
+            raise Problem("invalid_request" if errors else "password_unacceptable", errors + ([weak] if weak else []))
+
+
+def request_schema(operation: Operation) -> Schema:
+    """The JSON Schema of everything but the path, by argument name; what else a body may not have is checked apart."""
+    properties = {argument.name: argument.schema for argument in operation.at("query", "header", "body")}
+    required = [argument.name for argument in operation.at("query", "header", "body") if argument.required]
+    for password in operation.passwords:
+        properties[password.key] = {"type": "string", "minLength": 1, "maxLength": CHECKED_LENGTH_MAX}
+        if is_password_required(operation, password):
+            required.append(password.key)
+    return _object_of(properties) | {"required": required}
+
+
+def _object_of(properties: dict[str, Schema]) -> Schema:
+    return {"type": "object", "properties": properties}
+
+
+def password_schema(operation: Operation, password: Password) -> Schema:
+    """What the document says of a password field."""
+    schema: Schema = {"type": "string", "format": "password", "writeOnly": True}
+    if password is operation.tags.hash:
+        return schema | {
+            "minLength": LENGTH_MIN,
+            "maxLength": LENGTH_MAX,
+            "description": f"A new password: {LENGTH_MIN} to {LENGTH_MAX} characters of any kind, compared after NFC.",
+        }
+    return schema | {"minLength": 1, "maxLength": CHECKED_LENGTH_MAX, "description": "The current password."}
+
+
+def is_password_required(operation: Operation, password: Password) -> bool:
+    """A password to check always is; a new one is where the function wants its hash."""
+    if password is operation.tags.verify:
+        return True
+    return any(argument.required for argument in operation.arguments if argument.name == password.argument)
+
+
+def encode(value: Any, encoding: Encoding, items: Encoding = "text") -> str:
+    """A validated value as the text that PostgreSQL reads for its type."""
+    match encoding:
+        case "boolean":
+            return "true" if value else "false"
+        case "integer":
+            return str(int(value))
+        case "number":
+            return str(value)
+        case "json":
+            return json.dumps(value, ensure_ascii=False)
+        case "array":
+            quoted = (encode(item, items).replace("\\", "\\\\").replace('"', '\\"') for item in value)
+            return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
+    return str(value)
+
+
+def _coerce(text: str, encoding: Encoding) -> Any:
+    """A parameter's text as the JSON value that its type has; text that is none stays, for the schema to refuse."""
+    if encoding == "boolean":
+        return _BOOLEANS.get(text, text)
+    if encoding == "integer" and _INTEGER.fullmatch(text):
+        return int(text)
+    if encoding == "number" and _NUMBER.fullmatch(text):
+        return float(text)
+    return text

@@ -1,0 +1,170 @@
+"""Why a function of schema `api` can't be a route, each reason a sentence for the person who wrote the function."""
+
+from collections.abc import Iterator
+
+from api.catalog import ROUTE_SCHEMA, SEAM_SCHEMA, Catalog, FunctionFacts
+from api.errors import CODES
+from api.grammar import Password, Tags
+from api.schemas import Types, UnsupportedTypeError
+
+PASSWORD_HASH = ("app", "password_hash")
+"""The domain that arguments filled by @hash and @verify must have."""
+_SEAM_FUNCTION = f"{SEAM_SCHEMA}.enter(regprocedure,jsonb)"
+_VOLATILITY = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
+_KINDS = {"p": "a procedure", "a": "an aggregate", "w": "a window function"}
+_MODES = {"o": "an OUT argument", "b": "an INOUT argument", "v": "VARIADIC", "t": "a column of a returned table"}
+
+
+def of_registry(catalog: Catalog) -> Iterator[str]:
+    """Mistakes in what all routes stand on."""
+    if not any(f.signature == _SEAM_FUNCTION for f in catalog.functions):
+        yield f"function {_SEAM_FUNCTION} is missing; apply the functions: pgroster migrate"
+    missing = sorted(CODES - catalog.problems.keys())
+    if missing:
+        yield f"http.problems() lacks codes that the service uses: {', '.join(missing)}"
+
+
+def of_function(function: FunctionFacts, overloaded: set[str]) -> Iterator[str]:
+    """Mistakes in how the function is declared, whatever its comment says."""
+    if function.kind != "f":
+        yield f"it is {_KINDS.get(function.kind, 'no function')}; a route is a plain function"
+    if function.name in overloaded:
+        yield "it is overloaded; the name of a route's function has to be unique"
+    if not function.callers:
+        yield "nobody may call it; grant EXECUTE to roster_user or roster_anonymous"
+    if not function.is_executable:
+        yield "roster_authenticator may not execute it; grant EXECUTE to it, too (http.enter checks the caller)"
+    if function.is_strict and any(a.default is not None for a in function.arguments):
+        yield "it is STRICT with optional arguments, so it would silently do nothing; declare it CALLED ON NULL INPUT"
+
+
+def of_tags(function: FunctionFacts, tags: Tags, catalog: Catalog, reserved: tuple[str, ...]) -> Iterator[str]:
+    """Tags that contradict the declaration, the registry or the service's own paths."""
+    volatility = _VOLATILITY[function.volatility]
+    if tags.method == "GET" and volatility == "VOLATILE":
+        yield "a GET changes nothing, but the function is VOLATILE; declare it STABLE, or use POST"
+    if tags.method != "GET" and volatility != "VOLATILE":
+        yield f"{tags.method} is for functions that change something, but it is {volatility}; use GET, or VOLATILE"
+    if tags.audit is not None and volatility == "VOLATILE":
+        yield "@audit is for reads (STABLE); a VOLATILE function writes its own audit rows"
+    if tags.permission is not None and "roster_anonymous" in function.callers:
+        yield "@permission on a route that roster_anonymous may call: nobody without a session has a permission"
+    if tags.segments[0] in reserved or tags.segments[0].startswith("{"):
+        yield f"the path {tags.path} collides with the service's own paths"
+    if tags.rate_limit is not None and tags.rate_limit not in catalog.limits:
+        yield f"@rate_limit {tags.rate_limit}: no such limit; there are {', '.join(catalog.limits)}"
+    statuses = {str(problem.status) for problem in catalog.problems.values()}
+    for code in tags.errors:
+        if code not in catalog.problems and code not in statuses:
+            yield f"@errors {code}: http.problems() has no such code or status"
+
+
+def of_arguments(function: FunctionFacts, tags: Tags, types: Types) -> Iterator[str]:
+    """Arguments that no request can fill, and placeholders that fill none."""
+    names = [argument.name for argument in function.arguments if argument.name]
+    for placeholder in tags.placeholders:
+        if placeholder not in names:
+            yield f"the placeholder {{{placeholder}}} is no argument of the function"
+    for position, argument in enumerate(function.arguments, 1):
+        if argument.mode != "i":
+            mode = _MODES.get(argument.mode, "of an unknown mode")
+            yield f"argument {argument.name or position} is {mode}; only plain IN arguments work"
+            continue
+        if not argument.name:
+            yield f"argument {position} has no name; names are the keys of the request"
+            continue
+        place = tags.place_of(argument.name)
+        base = types.base(argument.type)
+        try:
+            types.schema(argument.type)
+        except UnsupportedTypeError as error:
+            yield f"argument {argument.name}: {error}"
+            continue
+        if base.kind == "c" or (base.element is not None and types.base(base.element).kind not in ("b", "e")):
+            yield f"argument {argument.name}: composite types cannot be arguments; use plain ones"
+        elif place in ("path", "header") and (base.kind == "array" or base.name == "jsonb"):
+            yield f"argument {argument.name}: a {place} value is plain text, not {base.name}"
+        elif place == "query" and base.name == "jsonb":
+            yield f"argument {argument.name}: a query parameter cannot be a JSON object"
+        elif place == "path" and argument.default is not None:
+            yield f"argument {argument.name} is part of the path and has a default that can never be used"
+        elif place == "present" and (types.facts[argument.type].name != "_text" or argument.default is not None):
+            yield "argument present has to be text[] without a default: it gets the keys of the body"
+
+
+def of_passwords(function: FunctionFacts, tags: Tags, types: Types, seam: dict[str, FunctionFacts]) -> Iterator[str]:
+    """@hash and @verify that name something wrong, and hashes that no tag guards."""
+    arguments = {argument.name: argument for argument in function.arguments if argument.name}
+    tagged = {name: p for name, p in (("hash", tags.hash), ("verify", tags.verify)) if p is not None}
+    targets = [password.argument for password in tagged.values()]
+    keys = [password.key for password in tagged.values()]
+    if len(set(targets)) < len(targets) or len(set(keys)) < len(keys):
+        yield "@hash and @verify name the same key or argument"
+    for name, password in tagged.items():
+        if tags.method in ("GET", "DELETE"):
+            yield f"@{name} needs a body, which {tags.method} has not"
+        if password.argument not in arguments:
+            yield f"@{name}: {password.argument} is no argument of the function"
+        elif _type_name(types, arguments[password.argument].type) != PASSWORD_HASH:
+            yield f"@{name}: argument {password.argument} has to be of domain {'.'.join(PASSWORD_HASH)}"
+        if password.key in arguments:
+            yield f"@{name}: the key {password.key} is an argument, too; a plain password may not reach the database"
+        yield from _of_precall(name, password, arguments.keys() - set(targets), seam, types)
+    for argument_name, argument in arguments.items():
+        if _type_name(types, argument.type) == PASSWORD_HASH and argument_name not in targets:
+            yield f"argument {argument_name} is a password hash without @hash or @verify: any request could set it"
+
+
+def _of_precall(
+    name: str, password: Password, known: set[str], seam: dict[str, FunctionFacts], types: Types
+) -> Iterator[str]:
+    if password.precall is None:
+        return
+    called = f"{SEAM_SCHEMA}.{password.precall.function}"
+    function = seam.get(password.precall.function)
+    if function is None or not function.is_executable:
+        yield f"@{name}: there is no function {called} that roster_authenticator may execute"
+        return
+    expected = ("pg_catalog", "text") if name == "verify" else ("pg_catalog", "_text")
+    if function.returns_set or _type_name(types, function.returns) != expected:
+        yield f"@{name}: {called} has to return {'text, a hash' if name == 'verify' else 'text[], the words to avoid'}"
+    if len(function.arguments) != len(password.precall.arguments):
+        yield f"@{name}: {called} takes {len(function.arguments)} arguments, not {len(password.precall.arguments)}"
+    for argument in password.precall.arguments:
+        if argument not in known:
+            yield f"@{name}: {argument}, which {called} gets, is no argument of the function"
+
+
+def of_result(function: FunctionFacts, tags: Tags, types: Types) -> Iterator[str]:
+    """A result that the document could not describe."""
+    facts = types.facts[function.returns]
+    base = types.base(function.returns)
+    if function.returns_set:
+        yield "it returns a set; return a composite type with an array of items"
+    elif facts.name == "void":
+        if tags.status not in (None, 202, 204):
+            yield f"@status {tags.status}: a function that returns void answers 204, or 202"
+        return
+    elif base.kind in ("array", "relation") or base.name in ("json", "jsonb", "record"):
+        yield f"it returns {facts.qualified}, which has no schema; return a composite type of schema {ROUTE_SCHEMA}"
+    else:
+        try:
+            types.schema(function.returns)
+        except UnsupportedTypeError as error:
+            yield f"its result: {error}"
+    if tags.status == 204:
+        yield "@status 204: only a function that returns void answers without a body"
+
+
+def of_paths(routes: list[tuple[str, Tags]]) -> Iterator[str]:
+    """Routes that the same request would fit."""
+    taken: dict[tuple[str, ...], str] = {}
+    for function, tags in routes:
+        shape = (tags.method, *("{}" if segment.startswith("{") else segment for segment in tags.segments))
+        if shape in taken:
+            yield f"{function}: {tags.method} {tags.path} is the route of {taken[shape]} already"
+        taken.setdefault(shape, function)
+
+
+def _type_name(types: Types, oid: int) -> tuple[str, str]:
+    return types.facts[oid].schema, types.facts[oid].name

@@ -1,0 +1,150 @@
+"""The service's own routes: health, keys, the document and its page; and every error of the framework as a problem."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, ExceptionHandlersMap
+
+from api.answers import Answer, is_unchanged
+from api.client import EXCHANGE
+from api.errors import ConflictError, FieldError, Problem, RoutesReplacedError, render
+from api.state import Service
+from api.statements import Statement
+
+log = logging.getLogger("pgroster.service")
+
+RESERVED = ("health", "docs", "openapi.json", "metrics")
+"""First segments of paths that no function may take; a segment never starts with a dot, so .well-known is safe."""
+_DIGEST = Statement(b"select functions_digest from http.deployed")
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_ASSETS = {
+    "swagger-ui.css": b"text/css; charset=utf-8",
+    "swagger-ui-bundle.js": b"text/javascript; charset=utf-8",
+    "start.js": b"text/javascript; charset=utf-8",
+}
+_PAGE = b"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>pgroster</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<div id="ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</html>
+"""
+_START = b'SwaggerUIBundle({url: "/openapi.json", dom_id: "#ui", validatorUrl: "none", deepLinking: true});\n'
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def service_handlers(service: Service) -> list[HTTPRouteHandler]:
+    """Handlers of the paths that are not made from functions."""
+
+    async def live() -> ASGIApp:
+        return Answer(200, b'{"status":"live"}', headers={"Cache-Control": "no-store"})
+
+    async def ready() -> ASGIApp:
+        status, report = await readiness(service)
+        return Answer(status, json.dumps(report).encode(), headers={"Cache-Control": "no-store"})
+
+    async def jwks() -> ASGIApp:
+        keys = json.dumps(service.tokens.keys.jwks()).encode()
+        return Answer(200, keys, b"application/jwk-set+json", {"Cache-Control": "public, max-age=300"})
+
+    async def openapi(request: Request[Any, Any, Any]) -> ASGIApp:
+        return _cacheable(request, service.current.document, b"application/openapi+json;version=3.1")
+
+    async def page(request: Request[Any, Any, Any]) -> ASGIApp:
+        headers = {"Content-Security-Policy": _PAGE_POLICY, "Referrer-Policy": "no-referrer"}
+        return Answer(200, _PAGE, b"text/html; charset=utf-8", headers)
+
+    async def asset(request: Request[Any, Any, Any]) -> ASGIApp:
+        name = request.path_params["name"]
+        if name not in _ASSETS:
+            raise Problem("not_found")
+        return _cacheable(request, _asset(name), _ASSETS[name])
+
+    handlers: dict[str, Callable[..., Any]] = {
+        "/health/live": live,
+        "/health/ready": ready,
+        "/.well-known/jwks.json": jwks,
+        "/openapi.json": openapi,
+        "/docs": page,
+        "/docs/{name:str}": asset,
+    }
+    return [
+        HTTPRouteHandler(path, http_method=["GET", "HEAD"], status_code=200, opt={"template": path})(function)
+        for path, function in handlers.items()
+    ]
+
+
+async def readiness(service: Service) -> tuple[int, dict[str, Any]]:
+    """200 while the database answers and what is deployed in it is what is served; else 503 with the reasons.
+
+    `stale` is a deployment with a mistake in it: the routes from before go on being served, and whoever watches the
+    deployment has to hear of it. `unavailable` is a database that cannot be reached or has no functions.
+    """
+    routes: dict[str, Any] = {"count": len(service.current.routes), "reasons": list(service.stale)}
+    report: dict[str, Any] = {"status": "stale" if service.stale else "ready", "routes": routes}
+    started = time.perf_counter()
+    try:
+        digest = await service.database.value(_DIGEST)
+    except (Problem, RoutesReplacedError, ConflictError) as error:
+        state = error.code if isinstance(error, Problem) else "not migrated"
+        return 503, report | {"status": "unavailable", "database": {"status": state}}
+    report["database"] = {"status": "ok", "milliseconds": round((time.perf_counter() - started) * 1000, 1)}
+    report["functions"] = {"deployed": digest, "serving": service.current.catalog.digest}
+    if digest is None:
+        return 503, report | {"status": "unavailable", "reason": "no functions are deployed; run: pgroster migrate"}
+    return 503 if service.stale else 200, report
+
+
+def exception_handlers(service: Service) -> ExceptionHandlersMap:
+    """Handlers that turn whatever the framework raises into a problem."""
+
+    def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        problem = _problem(error)
+        if problem.code == "internal_error":
+            log.error("a request failed", exc_info=error)
+        scope: Any = request.scope
+        status, body = render(problem, service.current.problems, scope[EXCHANGE].request_id)
+        headers = {"Cache-Control": "no-store"} | problem.headers
+        return Response(body, status_code=status, media_type="application/problem+json", headers=headers)
+
+    return {HTTPException: handle, Exception: handle}
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if not isinstance(error, HTTPException) or error.status_code >= 500:
+        return Problem("internal_error")
+    if error.status_code in _CODES:
+        allow = (error.headers or {}).get("allow")
+        return Problem(_CODES[error.status_code], headers={"Allow": allow} if allow else {})
+    return Problem("invalid_request", [FieldError("", "request", "The request line or its headers are not valid.")])
+
+
+def _asset(name: str) -> bytes:
+    return _START if name == "start.js" else (files("litestar_offline_docs") / "static" / name).read_bytes()
+
+
+def _cacheable(request: Request[Any, Any, Any], body: bytes, content_type: bytes) -> Answer:
+    etag = f'"{sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    known = request.headers.get("if-none-match")
+    if is_unchanged(etag, known.encode("latin-1") if known is not None else None):
+        return Answer(304, None, headers=headers)
+    return Answer(200, body, content_type, headers)

@@ -1,0 +1,119 @@
+"""One request to one operation, in the order in which things may be decided.
+
+1. Read the token and bind the request to the operation's arguments.
+2. A request that does not fit still passes the door: it is counted, and who may not be here learns only that.
+3. Where passwords are involved, ask what they need and do the hashing, outside the database.
+4. Call. What the function said becomes the answer.
+
+A route that `roster_anonymous` may call looks at no token: an old one can't keep anybody from signing in.
+"""
+
+import json
+from typing import Any
+
+from api.answers import Answer, is_unchanged
+from api.binding import Bound, Incoming
+from api.client import Exchange
+from api.database import Reply
+from api.errors import Problem, of_answer
+from api.operations import Operation
+from api.passwords import guessable_error
+from api.state import Route, Service
+from api.tokens import TokenError
+
+Context = dict[str, str]
+
+
+async def serve(service: Service, route: Route, incoming: Incoming, exchange: Exchange) -> Answer:
+    """Serve a request. Raises Problem, or RoutesReplacedError when the functions are not there any more."""
+    context = _context(incoming, exchange)
+    try:
+        if incoming.token is not None:
+            claims = service.tokens.verify(incoming.token)
+            context["session"], exchange.user = claims.session, claims.user
+        bound = route.binding.bind(incoming)
+    except TokenError:
+        raise await _at_the_door(service, route, context, Problem("token_invalid")) from None
+    except Problem as problem:
+        raise await _at_the_door(service, route, context, problem) from None
+    headers: dict[str, str] = {}
+    if route.statements.prepare is not None:
+        headers = await _prepare(service, route, bound, context)
+        context["stage"] = "call"
+    reply = await service.database.call(route.statements.call, bound.arguments, context)
+    headers |= reply.headers
+    if reply.problem is not None:
+        raise _with_headers(of_answer(reply.problem), headers)
+    return _success(service, route.operation, reply, headers, incoming)
+
+
+def _context(incoming: Incoming, exchange: Exchange) -> Context:
+    context: Context = {"request_id": exchange.request_id}
+    if exchange.address is not None:
+        context["address"] = exchange.address
+    agent = incoming.headers.get(b"user-agent")
+    if agent is not None:
+        context["user_agent"] = agent.decode("latin-1").replace("\x00", "")
+    return context
+
+
+async def _at_the_door(service: Service, route: Route, context: Context, problem: Problem) -> Problem:
+    """The problem that the client gets: the door's refusal goes before a complaint about the request itself."""
+    reply = await service.database.call(route.statements.door, {}, context | {"stage": "prepare"})
+    if reply.problem is None or (problem.code == "token_invalid" and reply.problem["status"] == 401):
+        return _with_headers(problem, reply.headers)
+    return _with_headers(of_answer(reply.problem), reply.headers)
+
+
+async def _prepare(service: Service, route: Route, bound: Bound, context: Context) -> dict[str, str]:
+    """Fill the arguments that passwords turn into. Returns the headers of the call that was needed."""
+    statement = route.statements.prepare
+    if statement is None:
+        return {}
+    reply = await service.database.call(statement, bound.arguments, context | {"stage": "prepare"})
+    if reply.problem is not None:
+        raise _with_headers(of_answer(reply.problem), reply.headers)
+    facts: dict[str, Any] = json.loads(reply.body or b"{}")
+    new, known = route.operation.tags.hash, route.operation.tags.verify
+    try:
+        if new is not None and new.key in bound.passwords:
+            weak = guessable_error(new.key, bound.passwords[new.key], facts.get("hash") or ())
+            if weak is not None:
+                raise Problem("password_unacceptable", [weak])
+        if known is not None:
+            bound.arguments[known.argument] = await service.hasher.verify(
+                bound.passwords[known.key], facts.get("verify")
+            )
+        if new is not None and new.key in bound.passwords:
+            bound.arguments[new.argument] = await service.hasher.hash(bound.passwords[new.key])
+    except Problem as problem:
+        raise _with_headers(problem, reply.headers) from None
+    return reply.headers
+
+
+def _success(
+    service: Service, operation: Operation, reply: Reply, headers: dict[str, str], incoming: Incoming
+) -> Answer:
+    status = reply.status or operation.status
+    headers = {"Cache-Control": "no-store"} | headers
+    if operation.returns == "void":
+        return Answer(status, None, headers=headers)
+    if reply.body is None:
+        raise _with_headers(Problem("not_found"), headers)
+    if operation.is_read and is_unchanged(headers.get("ETag"), incoming.headers.get(b"if-none-match")):
+        return Answer(304, None, headers=headers)
+    body = reply.body
+    if operation.is_session and reply.claims is not None:
+        session = json.loads(body)
+        session |= {
+            "access_token": service.tokens.sign(reply.claims),
+            "token_type": "Bearer",
+            "expires_in": reply.claims["ttl"],
+        }
+        body = json.dumps(session, ensure_ascii=False).encode()
+    return Answer(status, body, headers=headers)
+
+
+def _with_headers(problem: Problem, headers: dict[str, str]) -> Problem:
+    problem.headers = headers | problem.headers
+    return problem

@@ -1,0 +1,153 @@
+"""Access tokens: JWTs that name a session (RFC 9068), read as strictly as they are written (RFC 8725).
+
+A token proves only that this service issued it; whether its session lives is asked in the database at
+every request. A token that has been verified is therefore remembered until it expires.
+"""
+
+import re
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+import jwt
+
+from api.bodies import MalformedJSONError, parse
+from api.keys import Keys
+
+TYPE = "at+jwt"
+MAX_LENGTH = 4096
+"""Characters of the longest token that is looked at."""
+LEEWAY = 5
+"""Seconds by which the clocks of two machines that issue tokens may differ; the expiry knows no leeway."""
+REMEMBERED = 10_000
+"""Tokens that are remembered; each takes about 400 bytes."""
+_HEADER = {"alg", "kid", "typ"}
+_TEXTS = ("iss", "aud", "sub", "client_id", "sid", "jti")
+_TIMES = ("iat", "nbf", "exp")
+_LATEST = 2**53
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class TokenError(Exception):
+    """The token is not one of this service's, or has expired. Says no more, to the client either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified token says; `session` is the session's secret, `expires_at` in seconds since 1970."""
+
+    user: str
+    session: str
+    expires_at: int
+
+
+class Tokens:
+    """Signs and verifies for one issuer and one audience."""
+
+    def __init__(self, keys: Keys, issuer: str, audience: str) -> None:
+        self.keys = keys
+        self.issuer = issuer
+        self.audience = audience
+        self._known: dict[bytes, Claims] = {}
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """A new access token. `claims`: sub, sid, client_id, roles, and ttl in seconds."""
+        now = int(time.time())
+        payload = {
+            "iss": self.issuer,
+            "aud": self.audience,
+            "sub": claims["sub"],
+            "client_id": claims["client_id"],
+            "sid": claims["sid"],
+            "jti": str(uuid4()),
+            "iat": now,
+            "nbf": now,
+            "exp": now + int(claims["ttl"]),
+            "roles": claims["roles"],
+        }
+        key = self.keys.signing
+        return jwt.encode(payload, key.private, algorithm=key.algorithm, headers={"typ": TYPE, "kid": key.kid})
+
+    def verify(self, token: str) -> Claims:
+        """What the token says. Raises TokenError."""
+        fingerprint = sha256(token.encode("utf-8", "surrogateescape")).digest()
+        claims = self._known.get(fingerprint)
+        if claims is None:
+            claims = self._verify(token)
+            self._remember(fingerprint, claims)
+        if claims.expires_at <= time.time():
+            self._known.pop(fingerprint, None)
+            raise TokenError
+        return claims
+
+    def _verify(self, token: str) -> Claims:
+        if len(token) > MAX_LENGTH or token.count(".") != 2:
+            raise TokenError
+        first, second, third = token.split(".")
+        header, payload = _object(first), _object(second)
+        _decode(third)
+        key = self.keys.by_kid.get(header["kid"]) if isinstance(header.get("kid"), str) else None
+        # Exactly these members: jku, jwk, x5u, crit, b64 and whatever comes next have no say here.
+        if key is None or header.keys() != _HEADER or header["typ"] != TYPE or header["alg"] != key.algorithm:
+            raise TokenError
+        if not _is_well_typed(payload):
+            raise TokenError
+        try:
+            jwt.decode(
+                token,
+                key.public,
+                algorithms=[key.algorithm],
+                issuer=self.issuer,
+                audience=self.audience,
+                leeway=LEEWAY,
+                options={"require": [*_TEXTS, *_TIMES, "roles"], "strict_aud": True},
+            )
+        except jwt.PyJWTError:
+            raise TokenError from None
+        return Claims(payload["sub"], payload["sid"], payload["exp"])
+
+    def _remember(self, fingerprint: bytes, claims: Claims) -> None:
+        if len(self._known) >= REMEMBERED:
+            now = time.time()
+            living = [(known, c) for known, c in self._known.items() if c.expires_at > now]
+            self._known = dict(living[-(REMEMBERED // 2) :])
+        self._known[fingerprint] = claims
+
+
+def bearer(authorization: bytes | None) -> str | None:
+    """The token of an Authorization header (RFC 6750, 2.1), or None where it has no bearer token."""
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.decode("latin-1").partition(" ")
+    return token.strip(" ") if scheme.lower() == "bearer" else None
+
+
+def _is_well_typed(payload: dict[str, Any]) -> bool:
+    texts = all(isinstance(payload.get(name), str) and payload[name] for name in _TEXTS)
+    times = all(type(payload.get(name)) is int and 0 < payload[name] < _LATEST for name in _TIMES)
+    roles = payload.get("roles")
+    return texts and times and isinstance(roles, list) and all(isinstance(role, str) for role in roles)
+
+
+def _object(segment: str) -> dict[str, Any]:
+    try:
+        value = parse(_decode(segment))
+    except MalformedJSONError:
+        raise TokenError from None
+    if not isinstance(value, dict):
+        raise TokenError
+    return value
+
+
+def _decode(segment: str) -> bytes:
+    """Bytes of a base64url segment in its one canonical form (RFC 7515, appendix C; RFC 4648, 3.5)."""
+    if not _SEGMENT.fullmatch(segment) or len(segment) % 4 == 1:
+        raise TokenError
+    raw = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    if urlsafe_b64encode(raw).rstrip(b"=").decode() != segment:
+        raise TokenError
+    return raw

@@ -1,0 +1,106 @@
+-- A new password, and the password asked for again. How to run: see conventions.sql.
+begin;
+set local search_path = pg_catalog, public;
+select plan(28);
+
+-- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
+create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
+create function pg_temp.person(name text) returns uuid language sql as
+  $$ select (api.register(name || '@example.org', name, pg_temp.hash(name), true)).id $$;
+create function pg_temp.id(name text) returns uuid language sql security definer as
+  $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
+create procedure pg_temp.be(name text) language plpgsql as $$
+begin
+  perform set_config('role', 'none', true), set_config('request.session', '', true);
+  if be.name is not null then
+    perform api.login(be.name, pg_temp.hash(be.name));
+    perform set_config('role', 'roster_user', true);
+  end if;
+end
+$$;
+do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "user_agent": "tests", "request_id": "request-1"}', true); end $$;
+
+-- A sign-in as JSON, with the secret that its access token would carry.
+create function pg_temp.sign_in(name text, device text default null) returns jsonb language plpgsql as $$
+begin
+  return to_jsonb(api.login(sign_in.name, pg_temp.hash(sign_in.name), sign_in.device))
+         || jsonb_build_object('secret', current_setting('response.claims')::jsonb ->> 'sid');
+end
+$$;
+
+-- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
+create function pg_temp.outcome(statement text) returns text language plpgsql as $$
+declare
+  v_code text;
+begin
+  perform set_config('response.problem', '', true);
+  execute statement;
+  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
+exception when others then
+  get stacked diagnostics v_code = pg_exception_detail;
+  return case when sqlstate like 'UM%' then v_code else sqlstate end;
+end
+$$;
+
+create temp table kept (name text primary key, reply jsonb);
+create function pg_temp.reason(name text) returns text language sql as
+  $$ select s.revoked_reason from app.sessions s where s.id::text = (select k.reply ->> 'session_id' from kept k where k.name = reason.name) $$;
+do $$ begin perform pg_temp.person('ann'), pg_temp.person('bob'); end $$;
+insert into app.password_reset_tokens (user_id, token_hash, expires_at) select pg_temp.id(n), private.digest(n), now() + interval '1 hour' from unnest('{ann,bob}'::text[]) n;
+insert into app.email_verification_tokens (user_id, email, token_hash, expires_at) select pg_temp.id('ann'), 'ann@example.org', private.digest('e'), now() + interval '1 day';
+insert into kept values ('bob', pg_temp.sign_in('bob')), ('other', pg_temp.sign_in('ann'));
+call pg_temp.be('ann');
+
+-- The wrong password
+select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('wrong'))$$), 'reauthentication_failed', 'the current password is asked for');
+select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'))$$), 'reauthentication_failed', 'and cannot be left out');
+select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('bob'))$$), 'reauthentication_failed', 'another person''s is not it');
+select is((select failed_login_attempts from app.users where id = pg_temp.id('ann')), 3, 'guessing here counts like guessing at login');
+reset role;
+select is((select password_hash from app.users where username = 'ann'), pg_temp.hash('ann')::app.password_hash, 'nothing has changed');
+select is(pg_temp.reason('other'), null, 'and no session ended');
+select is((select count(*) from audit.audit_logs where action = 'login.failed' and user_id = pg_temp.id('ann') and actor_user_id = pg_temp.id('ann')), 3::bigint, 'the log has each attempt');
+
+-- The right one
+set local role roster_user;
+select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('ann'))$$), 'ok', 'with the current password it changes');
+select isnt((api.get_me()).id, null, 'the session that changed it goes on');
+reset role;
+select is((select (password_hash, failed_login_attempts)::text from app.users where username = 'ann'), (pg_temp.hash('new'), 0)::text, 'the new hash is stored, the failures are forgotten');
+select ok((select password_changed_at > now() from app.users where username = 'ann'), 'and when');
+select is(pg_temp.reason('other'), 'password_changed', 'all other sessions have ended');
+select is(pg_temp.reason('bob'), null, 'but nobody else''s');
+select is(pg_temp.outcome(format('select api.refresh(%L)', (select reply ->> 'refresh_token' from kept where name = 'other'))), 'session_expired', 'nor can they be refreshed');
+select is((select array_agg(t.user_id) from app.password_reset_tokens t where t.revoked_at is null), array[pg_temp.id('bob')], 'reset links in the mail are void, but not other people''s');
+select is((select count(*) from app.email_verification_tokens where revoked_at is null), 0::bigint, 'and verification links');
+select is((select (count(*), max(l::text) ~ 'ann\.\.\.|new\.\.\.')::text from audit.audit_logs l where action = 'password.changed' and user_id = pg_temp.id('ann')), '(1,f)', 'the log has one event for it');
+select is((select count(*) from audit.audit_logs where action = 'users.updated' and 'password_hash' = any (changed_fields) and coalesce(old_values, '{}') || coalesce(new_values, '{}') ? 'password_hash'), 0::bigint,
+  'which says that the hash changed, not from what to what');
+select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'invalid_credentials', 'the old password is the wrong one now');
+select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('new'))$$), 'ok', 'the new one is right');
+
+-- Locks
+update app.users set failed_login_attempts = 9 where username = 'bob';
+call pg_temp.be('bob');
+select is((select failed_login_attempts from app.users where id = pg_temp.id('bob')), 0, 'a login forgets failures');
+reset role;
+update app.users set failed_login_attempts = 9 where username = 'bob';
+set local role roster_user;
+select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('wrong'))$$), 'reauthentication_failed', 'the tenth guess locks');
+select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('bob'))$$), 'reauthentication_failed', 'so that the eleventh is no use, were it right');
+
+-- Callers
+call pg_temp.be(null);
+set local role roster_user;
+select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('ann'))$$), 'authentication_required', 'who is nobody changes nothing');
+set local role roster_anonymous;
+select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('ann'))$$), '42501', 'and who is not signed in may not ask');
+reset role;
+do $$ begin perform pg_temp.person('carl'), pg_temp.sign_in('carl'); end $$;
+select is(http.own_hash(), pg_temp.hash('carl'), 'the service gets the hash of the person who asks');
+select is(http.own_words(), array['carl@example.org', 'carl', 'carl', 'pgroster'], 'and the words that their password may not resemble');
+call pg_temp.be(null);
+select is(http.own_hash(), null, 'and none for nobody');
+
+select * from finish();
+rollback;

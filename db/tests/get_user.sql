@@ -1,0 +1,98 @@
+-- Seeing accounts: one's own, others with the permission, nothing else. How to run: see conventions.sql.
+begin;
+set local search_path = pg_catalog, public;
+select plan(35);
+
+-- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
+create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
+create function pg_temp.person(name text) returns uuid language sql as
+  $$ select (api.register(name || '@example.org', name, pg_temp.hash(name), true)).id $$;
+create function pg_temp.id(name text) returns uuid language sql security definer as
+  $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
+create procedure pg_temp.be(name text) language plpgsql as $$
+begin
+  perform set_config('role', 'none', true), set_config('request.session', '', true);
+  if be.name is not null then
+    perform api.login(be.name, pg_temp.hash(be.name));
+    perform set_config('role', 'roster_user', true);
+  end if;
+end
+$$;
+do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "user_agent": "tests", "request_id": "request-1"}', true); end $$;
+
+-- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
+create function pg_temp.outcome(statement text) returns text language plpgsql as $$
+declare
+  v_code text;
+begin
+  perform set_config('response.problem', '', true);
+  execute statement;
+  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
+exception when others then
+  get stacked diagnostics v_code = pg_exception_detail;
+  return case when sqlstate like 'UM%' then v_code else sqlstate end;
+end
+$$;
+
+create procedure pg_temp.grant_role(name text, role text) language sql as
+  $$ insert into app.user_roles (user_id, role_id) select pg_temp.id(grant_role.name), r.id from app.roles r where r.name = grant_role.role $$;
+
+do $$ begin perform pg_temp.person(n) from unnest('{ann,bob,sue}'::text[]) n; end $$;
+call pg_temp.grant_role('sue', 'support');
+update app.user_profiles set first_name = 'Ann', metadata = '{"a": 1}' where user_id = pg_temp.id('ann');
+
+-- Oneself
+call pg_temp.be('ann');
+select is((api.get_me()).id, pg_temp.id('ann'), 'a person sees themselves');
+select is(to_jsonb(api.get_me()), to_jsonb(api.get_user(pg_temp.id('ann'))), 'by both routes');
+select is((select (m.first_name, m.metadata, m.roles, m.permissions)::text from api.get_me() m), '(Ann,"{""a"": 1}",{user},{})', 'with profile, roles and permissions');
+do $$ begin perform set_config('response.headers', '', true), api.get_me(); end $$;
+select is(current_setting('response.headers')::jsonb ->> 'ETag', format('"%s"', (api.get_me()).version), 'the ETag is the version');
+do $$ begin perform set_config('response.headers', '', true), api.get_user(pg_temp.id('ann')); end $$;
+select is(current_setting('response.headers')::jsonb ->> 'ETag', format('"%s"', (api.get_me()).version), 'of the other route as well');
+
+-- Others
+select is(pg_temp.outcome(format('select api.get_user(%L)', pg_temp.id('bob'))), 'not_found', 'somebody else''s account answers as a missing one');
+select is(pg_temp.outcome(format('select api.get_user(%L)', gen_random_uuid())), 'not_found', 'as one that does not exist');
+select is(pg_temp.outcome('select api.get_user(null)'), 'not_found', 'and as none');
+select is((select array_agg(username::text) from app.users), '{ann}', 'row-level security shows one''s own account only');
+select is((select count(*) from app.user_profiles), 1::bigint, 'and profile');
+select is((select count(*) from app.user_roles), 1::bigint, 'and roles');
+select is((select count(*) from app.consents), 1::bigint, 'and consents');
+select is((select count(*) from audit.audit_logs), 0::bigint, 'and nothing of the log');
+select is(pg_temp.outcome('select password_hash from app.users'), '42501', 'a password hash is not readable, not one''s own either');
+select is(pg_temp.outcome(format('update app.users set username = %L where id = %L', 'bobby', pg_temp.id('bob'))), 'ok', 'a change of somebody else''s account');
+select is((select count(*) from app.users where username = 'bobby'), 0::bigint, 'finds nothing to change');
+select is(pg_temp.outcome(format('insert into app.consents (user_id, purpose, is_granted) values (%L, %L, true)', pg_temp.id('bob'), 'news')), '42501', 'nobody consents for somebody else');
+select is(pg_temp.outcome(format('insert into app.consents (user_id, purpose, is_granted) values (%L, %L, true)', pg_temp.id('ann'), 'news')), 'ok', 'but for oneself');
+select is(pg_temp.outcome('update app.consents set is_granted = false'), '42501', 'and history does not change');
+select is(pg_temp.outcome($q$update app.users set status = 'active'$q$), '42501', 'nobody changes a status, not their own either');
+select is(pg_temp.outcome('update app.users set is_email_verified = true'), '42501', 'or calls an address verified');
+select is(pg_temp.outcome('delete from app.users'), '42501', 'or deletes a row');
+select is(pg_temp.outcome('select from app.settings'), '42501', 'settings are not for requests');
+
+-- With the permission
+call pg_temp.be('sue');
+select is((api.get_user(pg_temp.id('ann'))).username, 'ann', 'support sees any account');
+select is((api.get_user(pg_temp.id('ann'))).roles, '{user}', 'with its roles');
+select is((api.get_user(pg_temp.id('ann'))).first_name, 'Ann', 'and its profile');
+select is((select count(*) from app.consents), 1::bigint, 'but not its consents');
+select is((select count(distinct user_id) from app.sessions), 2::bigint, 'sessions:manage shows all sessions');
+select is(pg_temp.outcome(format('update app.users set username = %L where id = %L', 'bobby', pg_temp.id('bob'))), 'ok', 'support changes nobody directly');
+reset role;
+select is((select count(*) from app.users where username = 'bobby'), 0::bigint, 'either');
+delete from app.user_roles where user_id = pg_temp.id('sue');
+set local role roster_user;
+select is(pg_temp.outcome(format('select api.get_user(%L)', pg_temp.id('ann'))), 'not_found', 'without the role the next request sees nothing');
+
+-- Nobody
+call pg_temp.be(null);
+set local role roster_user;
+select is(pg_temp.outcome('select api.get_me()'), 'authentication_required', 'who is nobody has no account');
+select is((select count(*) from app.users), 0::bigint, 'and sees none');
+set local role roster_anonymous;
+select is(pg_temp.outcome('select api.get_me()'), '42501', 'who is not signed in may not ask');
+select is(pg_temp.outcome('select from app.users'), '42501', 'nor look');
+
+select * from finish();
+rollback;

@@ -1,0 +1,97 @@
+-- Reading the audit log. How to run: see conventions.sql.
+begin;
+set local search_path = pg_catalog, public;
+select plan(17);
+
+-- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
+create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
+create function pg_temp.person(name text) returns uuid language sql as
+  $$ select (api.register(name || '@example.org', name, pg_temp.hash(name), true)).id $$;
+create function pg_temp.id(name text) returns uuid language sql security definer as
+  $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
+create procedure pg_temp.be(name text) language plpgsql as $$
+begin
+  perform set_config('role', 'none', true), set_config('request.session', '', true);
+  if be.name is not null then
+    perform api.login(be.name, pg_temp.hash(be.name));
+    perform set_config('role', 'roster_user', true);
+  end if;
+end
+$$;
+do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "user_agent": "tests", "request_id": "request-1"}', true); end $$;
+
+-- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
+create function pg_temp.outcome(statement text) returns text language plpgsql as $$
+declare
+  v_code text;
+begin
+  perform set_config('response.problem', '', true);
+  execute statement;
+  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
+exception when others then
+  get stacked diagnostics v_code = pg_exception_detail;
+  return case when sqlstate like 'UM%' then v_code else sqlstate end;
+end
+$$;
+
+create procedure pg_temp.grant_role(name text, role text) language sql as
+  $$ insert into app.user_roles (user_id, role_id) select pg_temp.id(grant_role.name), r.id from app.roles r where r.name = grant_role.role $$;
+
+do $$ begin perform pg_temp.person(n) from unnest('{ann,audrey,sue}'::text[]) n; end $$;
+call pg_temp.grant_role('audrey', 'auditor');
+call pg_temp.grant_role('sue', 'support');
+do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "request_id": "seek"}', true);
+  for i in 1 .. 5 loop perform audit.record_event('test.sought', pg_temp.id('ann'), jsonb_build_object('n', i)); end loop;
+  perform set_config('request.context', '{"address": "192.0.2.8"}', true); end $$;
+create function pg_temp.numbers(parameters text) returns text language plpgsql as $$
+declare
+  v_numbers text;
+begin
+  execute format('select string_agg(e.details ->> ''n'', '' '' order by e.ordinality) from unnest((api.list_audit_logs(%s)).items) with ordinality e', numbers.parameters) into v_numbers;
+  return v_numbers;
+end
+$$;
+create function pg_temp.all_pages(size integer) returns bigint[] language plpgsql as $$
+declare
+  v_page api.audit_page;
+  v_ids  bigint[] := '{}';
+begin
+  loop
+    v_page := api.list_audit_logs(cursor => v_page.next_cursor, "limit" => all_pages.size);
+    v_ids := v_ids || array(select e.id from unnest(v_page.items) e);
+    exit when v_page.next_cursor is null;
+  end loop;
+  return v_ids;
+end
+$$;
+create function pg_temp.moment(n integer) returns timestamptz language sql security definer as
+  $$ select occurred_at from audit.audit_logs where action = 'test.sought' and details ->> 'n' = moment.n::text $$;
+
+call pg_temp.be('audrey');
+select is(pg_temp.numbers($$action => 'test.sought'$$), '5 4 3 2 1', 'by action, newest first');
+select is(pg_temp.numbers($$request_id => 'seek'$$), '5 4 3 2 1', 'by request');
+select is(pg_temp.numbers($$action => 'test.sought', user_id => pg_temp.id('ann')$$), '5 4 3 2 1', 'by person');
+select is(pg_temp.numbers($$action => 'test.sought', user_id => pg_temp.id('sue')$$), null, 'and nobody else');
+select is(pg_temp.numbers($$action => 'test.sought', "from" => pg_temp.moment(2), "to" => pg_temp.moment(4)$$), '3 2', 'from is included, to is not');
+select is(pg_temp.numbers($$action => 'test.sought', "limit" => 2$$), '5 4', 'a page at a time');
+select is(pg_temp.numbers($$action => 'no.such'$$), null, 'what is not there is an empty page');
+select is(pg_temp.all_pages(3), pg_temp.all_pages(100), 'pages of three hold each row once');
+select is(cardinality(pg_temp.all_pages(7)), (select count(*)::integer from audit.audit_logs), 'and all of them');
+select is(pg_temp.outcome($$select api.list_audit_logs(cursor => 'forged-forged-forged-forged')$$), 'cursor_invalid', 'a forged cursor is refused');
+select is((select (e.entity, e.actor_user_id, e.client_address, e.request_id)::text from unnest((api.list_audit_logs(request_id => 'seek', "limit" => 1)).items) e), '(,,192.0.2.7,seek)', 'a row says from where and in which request');
+
+call pg_temp.be('sue');
+select is((api.list_audit_logs()).items, '{}', 'without audit:read row-level security shows nothing');
+call pg_temp.be('ann');
+select is((api.list_audit_logs(user_id => pg_temp.id('ann'))).items, '{}', 'not of oneself either');
+reset role;
+set local role roster_auditor;
+select ok((select count(*) from audit.audit_logs) > 20, 'an auditor reads the log in psql');
+select ok((select count(*) from audit.user_audit_log) between 5 and (select count(*) from audit.audit_logs), 'and by its older name what is about people');
+select is(pg_temp.outcome('select from app.users'), '42501', 'but nothing else');
+set local role roster_reporting;
+select is(pg_temp.outcome('select from audit.user_audit_log'), '42501', 'a reporting tool does not read it');
+reset role;
+
+select * from finish();
+rollback;

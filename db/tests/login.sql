@@ -1,0 +1,166 @@
+-- Signing in, and the lock that failures put on an account. How to run: see conventions.sql.
+begin;
+set local search_path = pg_catalog, public;
+select plan(54);
+
+-- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
+create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
+create function pg_temp.person(name text) returns uuid language sql as
+  $$ select (api.register(name || '@example.org', name, pg_temp.hash(name), true)).id $$;
+create function pg_temp.id(name text) returns uuid language sql security definer as
+  $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
+create procedure pg_temp.be(name text) language plpgsql as $$
+begin
+  perform set_config('role', 'none', true), set_config('request.session', '', true);
+  if be.name is not null then
+    perform api.login(be.name, pg_temp.hash(be.name));
+    perform set_config('role', 'roster_user', true);
+  end if;
+end
+$$;
+do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "user_agent": "tests", "request_id": "request-1"}', true); end $$;
+
+-- A sign-in as JSON, with the secret that its access token would carry.
+create function pg_temp.sign_in(name text, device text default null) returns jsonb language plpgsql as $$
+begin
+  return to_jsonb(api.login(sign_in.name, pg_temp.hash(sign_in.name), sign_in.device))
+         || jsonb_build_object('secret', current_setting('response.claims')::jsonb ->> 'sid');
+end
+$$;
+
+-- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
+create function pg_temp.outcome(statement text) returns text language plpgsql as $$
+declare
+  v_code text;
+begin
+  perform set_config('response.problem', '', true);
+  execute statement;
+  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
+exception when others then
+  get stacked diagnostics v_code = pg_exception_detail;
+  return case when sqlstate like 'UM%' then v_code else sqlstate end;
+end
+$$;
+
+create function pg_temp.fail(times integer) returns void language plpgsql as $$
+begin
+  for i in 1 .. fail.times loop
+    perform api.login('ann', pg_temp.hash('wrong'));
+  end loop;
+end
+$$;
+do $$ begin perform pg_temp.person('ann'), pg_temp.person('bob'), pg_temp.person('carl'); end $$;
+update app.users set is_email_verified = true, status = 'active' where username = 'ann';
+
+-- A good login
+create temp table before as select version from app.users where username = 'ann';
+create temp table reply as select pg_temp.sign_in('ann', 'Phone') as r;
+grant select on reply to public;
+select is((select r ->> 'token_type' from reply), 'Bearer', 'the tokens are bearer tokens');
+select is((select (r ->> 'expires_in')::integer from reply), 900, 'the access token lives for 15 minutes');
+select is((select r ->> 'access_token' from reply), null, 'the database signs no access token');
+select matches((select r ->> 'refresh_token' from reply), '^[A-Za-z0-9_-]{43}$', 'the refresh token is 256 bits');
+select is((select r -> 'user' ->> 'username' from reply), 'ann', 'the answer says who is signed in');
+select is((select (r ->> 'session_id')::uuid from reply), (select id from app.sessions), 'and in which session');
+select is(current_setting('response.claims')::jsonb - 'sid',
+  jsonb_build_object('sub', pg_temp.id('ann'), 'roles', '{user}'::text[], 'client_id', 'pgroster', 'ttl', 900), 'the claims for the access token go beside the answer');
+select is((select (s.device_name, host(s.client_address), s.user_agent, s.database_role)::text from app.sessions s), '(Phone,192.0.2.7,tests,)', 'the session knows its device');
+select is((select s.secret_hash from app.sessions s), (select private.digest(r ->> 'secret')::app.digest from reply), 'of the session''s secret only the digest is stored');
+select is((select t.token_hash from app.refresh_tokens t), (select private.digest(r ->> 'refresh_token')::app.digest from reply), 'and of the refresh token');
+select is((select count(*) from app.sessions s, app.refresh_tokens t, audit.audit_logs l, reply
+    where position(r ->> 'secret' in s::text || t::text || l::text) + position(r ->> 'refresh_token' in s::text || t::text || l::text) > 0), 0::bigint,
+  'neither is anywhere in plain text, the log included');
+select ok((select s.expires_at - s.created_at between '29 days 23:59' and '30 days 00:01' from app.sessions s), 'a session ends after 30 days');
+select ok((select t.expires_at - t.created_at between '6 days 23:59' and '7 days 00:01' from app.refresh_tokens t), 'an unused refresh token ends after 7');
+select is((select u.version from app.users u where u.username = 'ann'), (select version from before), 'a login is no change of the account that a reader would see');
+select ok((select u.last_login_at > now() from app.users u where u.username = 'ann'), 'the login is noted');
+select is((select (l.user_id, l.actor_user_id, l.actor_session_id)::text from audit.audit_logs l where action = 'login.succeeded'),
+  (select (pg_temp.id('ann'), pg_temp.id('ann'), r ->> 'session_id')::text from reply), 'the log has one row for it, in the name of its session');
+select is(pg_temp.outcome(format('select api.login(%L, pg_temp.hash(%L))', identifier, 'ann')), 'ok', identifier || ' is ann')
+from unnest(array['ann@example.org', 'ANN@Example.org', 'ANN', U&'\FF41nn@example.org']) identifier;
+set local role roster_anonymous;
+select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'ok', 'nobody needs to be signed in to sign in');
+set local role roster_user;
+select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), '42501', 'who is signed in does not sign in again');
+reset role;
+
+-- The hash to verify against
+select is(http.login_hash('Ann@example.org'), pg_temp.hash('ann'), 'the service gets the hash by address');
+select is(http.login_hash('nobody'), null, 'and none for somebody unknown');
+
+-- All refusals look alike
+update app.users set status = 'suspended', suspended_at = now() where username = 'bob';
+update app.users set status = 'deleted', deleted_at = now() where username = 'carl';
+do $$ begin perform pg_temp.person('dora'), pg_temp.person('emil'); end $$;
+update app.users set locked_until = private.now() + '1 minute' where username = 'dora';
+create temp table refused (what text, identifier text, hash text, reason text) ;
+insert into refused values
+  ('a wrong password', 'ann', pg_temp.hash('bob'), 'wrong_password'), ('no password', 'ann', null, 'wrong_password'),
+  ('somebody unknown', 'nobody', pg_temp.hash('ann'), 'unknown'), ('a suspended account', 'bob', pg_temp.hash('bob'), 'suspended'),
+  ('a deleted account', 'carl', pg_temp.hash('carl'), 'unknown'), ('a locked account', 'dora', pg_temp.hash('dora'), 'locked'),
+  ('an address that is not verified, where that is asked', 'emil', pg_temp.hash('emil'), 'unverified');
+update app.settings set login_needs_verified_email = true;
+create function pg_temp.refusal(identifier text, hash text) returns text language plpgsql as $$
+declare
+  v_reply api.session;
+begin
+  perform set_config('response.' || n, '', true) from unnest('{status,problem,headers,claims}'::text[]) n;
+  v_reply := api.login(refusal.identifier, refusal.hash);
+  return (select string_agg(n || '=' || current_setting('response.' || n), ' ') from unnest('{status,problem,headers,claims}'::text[]) n) || (v_reply is null);
+end
+$$;
+select is(pg_temp.refusal(identifier, hash), pg_temp.refusal('who?', null), what || ' looks like somebody unknown') from refused;
+select matches(pg_temp.refusal('who?', null), 'status=401 problem=.*invalid_credentials.* headers= claims=true$', 'which is a 401 without a session');
+select is((select details ->> 'reason' from audit.audit_logs where action = 'login.failed' and user_id is not distinct from
+    (select id from app.users where username = identifier and deleted_at is null) order by id desc limit 1), reason, 'the log knows better: ' || what)
+from refused where identifier <> 'nobody';
+update app.settings set login_needs_verified_email = false;
+select is(pg_temp.outcome($$select api.login('emil', pg_temp.hash('emil'))$$), 'ok', 'an address need not be verified unless that is asked');
+
+-- Counting
+update app.users set failed_login_attempts = 0, locked_until = null where username in ('ann', 'dora');
+do $$ begin perform pg_temp.fail(9); end $$;
+select is((select (failed_login_attempts, locked_until)::text from app.users where username = 'ann'), '(9,)', 'nine failures are counted and lock nothing');
+select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'ok', 'after nine failures the right password is right');
+select is((select failed_login_attempts from app.users where username = 'ann'), 0, 'and the count starts again');
+do $$ begin perform pg_temp.fail(10); end $$;
+select ok((select locked_until - private.now() between '14 minutes 58 seconds' and '15 minutes' from app.users where username = 'ann'), 'the tenth locks for 15 minutes');
+select is((select count(*) from audit.audit_logs where action = 'account.locked' and user_id = pg_temp.id('ann')), 1::bigint, 'which the log says once');
+select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'invalid_credentials', 'in a lock even the right password is refused');
+do $$ begin perform pg_temp.fail(20); end $$;
+select ok((select failed_login_attempts = 10 and locked_until < private.now() + '15 minutes' from app.users where username = 'ann'), 'attempts in a lock do not prolong it');
+select is((select count(*) from audit.audit_logs where action = 'login.failed' and user_id = pg_temp.id('ann') and details ->> 'reason' = 'locked'), 21::bigint, 'but each is in the log');
+update private.clock set shift = '14 minutes';
+select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'invalid_credentials', 'after 14 minutes the lock holds');
+update private.clock set shift = '15 minutes 1 second';
+select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'ok', 'after 15 it has ended by itself');
+select is((select (failed_login_attempts, locked_until)::text from app.users where username = 'ann'), '(0,)', 'and is forgotten');
+
+-- Doubling
+create function pg_temp.next_lock() returns interval language plpgsql as $$
+declare
+  v_lock interval;
+begin
+  update private.clock set shift = shift + '25 hours';
+  perform pg_temp.fail(10);
+  select date_trunc('minute', locked_until - private.now() + '30 seconds') into v_lock from app.users where username = 'ann';
+  return v_lock;
+end
+$$;
+select is((select array_agg(pg_temp.next_lock()) from generate_series(1, 9)),
+  '{15 min,30 min,1 hour,2 hours,4 hours,8 hours,16 hours,24 hours,24 hours}'::interval[], 'each further lock is twice as long, up to a day');
+update app.users set failed_login_attempts = 1000000 where username = 'ann';
+select is(pg_temp.next_lock(), '24 hours', 'and never an error, however many failures there were');
+update app.settings set lock_after_failures = 3, lock_duration = '1 minute';
+update app.users set failed_login_attempts = 0, locked_until = null where username = 'ann';
+do $$ begin perform pg_temp.fail(3); end $$;
+select ok((select locked_until - private.now() <= '1 minute' from app.users where username = 'ann'), 'an operator decides after how many and for how long');
+
+-- Between the two steps
+update private.clock set shift = shift + '1 hour';
+do $$ begin perform set_config('test.fetched', http.login_hash('ann'), true); end $$;
+update app.users set password_hash = pg_temp.hash('new') where username = 'ann';
+select is(pg_temp.outcome($$select api.login('ann', current_setting('test.fetched'))$$), 'invalid_credentials', 'a hash that is not the current one any more does not sign in');
+
+select * from finish();
+rollback;

@@ -1,0 +1,85 @@
+-- New accounts. How to run: see conventions.sql.
+begin;
+set local search_path = pg_catalog, public;
+select plan(28);
+
+-- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
+create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
+create function pg_temp.person(name text) returns uuid language sql as
+  $$ select (api.register(name || '@example.org', name, pg_temp.hash(name), true)).id $$;
+create function pg_temp.id(name text) returns uuid language sql security definer as
+  $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
+create procedure pg_temp.be(name text) language plpgsql as $$
+begin
+  perform set_config('role', 'none', true), set_config('request.session', '', true);
+  if be.name is not null then
+    perform api.login(be.name, pg_temp.hash(be.name));
+    perform set_config('role', 'roster_user', true);
+  end if;
+end
+$$;
+do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "user_agent": "tests", "request_id": "request-1"}', true); end $$;
+
+-- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
+create function pg_temp.outcome(statement text) returns text language plpgsql as $$
+declare
+  v_code text;
+begin
+  perform set_config('response.problem', '', true);
+  execute statement;
+  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
+exception when others then
+  get stacked diagnostics v_code = pg_exception_detail;
+  return case when sqlstate like 'UM%' then v_code else sqlstate end;
+end
+$$;
+
+-- What a registration makes
+create temp table made as
+  select * from api.register('Ann@Example.ORG', 'Ann', pg_temp.hash('ann'), true, 'Ann', 'Lee', '+41791234567', 'de-CH');
+select is((select (m.email, m.username, m.status, m.is_email_verified, m.first_name, m.last_name, m.phone, m.locale)::text from made m),
+  '(Ann@Example.ORG,Ann,inactive,f,Ann,Lee,+41791234567,de-CH)', 'an account is as the person wrote it, and not verified yet');
+select is((select m.roles from made m), '{user}', 'everybody has the role user');
+select is((select m.permissions from made m), '{}', 'which allows nothing special');
+select is((select (u.email_key, u.username_key)::text from app.users u), '(ann@example.org,ann)', 'address and name are compared in lower case');
+select is((select u.password_hash from app.users u), pg_temp.hash('ann')::app.password_hash, 'the hash is stored as it came');
+select isnt((select u.gdpr_consent_at from app.users u), null, 'the time of the consent is kept');
+select is((select (c.purpose, c.is_granted, host(c.client_address))::text from app.consents c), '(data_processing,t,192.0.2.7)', 'the consent is the first of a history');
+select is((select count(*) from audit.audit_logs where action = 'account.registered' and user_id = (select id from made)
+    and request_id = 'request-1' and client_address = '192.0.2.7'), 1::bigint, 'a registration is one event, with its request and its address');
+select is((select array_agg(action order by action) from audit.audit_logs where action ~ 'inserted'),
+  '{consents.inserted,user_profiles.inserted,user_roles.inserted,users.inserted}', 'and each new row leaves one row in the log');
+select is((select count(*) from audit.audit_logs l where l::text ~ 'ann\.\.\.\.'), 0::bigint, 'the hash is in none of them');
+select is((select (api.register('bob@example.org', 'bob', pg_temp.hash('bob'), true)).locale), 'en', 'the language is English unless said otherwise');
+
+-- What is refused
+select is(pg_temp.outcome($$select api.register('c@example.org', 'carl', pg_temp.hash('c'), false)$$), 'consent_required', 'without consent there is no account');
+select is(pg_temp.outcome($$select api.register('c@example.org', 'carl', pg_temp.hash('c'), null)$$), 'consent_required', 'silence is no consent');
+select is(pg_temp.outcome($$select api.register('ann@example.org', 'carl', pg_temp.hash('c'), true)$$), 'email_taken', 'a taken address is refused');
+select is(pg_temp.outcome($$select api.register('ANN@EXAMPLE.org', 'carl', pg_temp.hash('c'), true)$$), 'email_taken', 'whatever its capitals');
+select is(pg_temp.outcome(format('select api.register(%L, %L, pg_temp.hash(%L), true)', U&'\FF21nn@example.org', 'carl', 'c')), 'email_taken', 'and whatever the form of its letters');
+select is(pg_temp.outcome($$select api.register('c@example.org', 'ANN', pg_temp.hash('c'), true)$$), 'username_taken', 'a taken name is refused');
+select is(pg_temp.outcome($$select api.register('no address', 'carl', pg_temp.hash('c'), true)$$), '23514', 'what is no address is refused');
+select is(pg_temp.outcome($$select api.register('c@example.org', 'carl', 'correct horse battery staple', true)$$), '23514', 'a plain password is refused');
+select is(pg_temp.outcome(format('select api.register(%L, %L, pg_temp.hash(%L), true)', repeat(U&'\FDFA', 200) || '@example.org', 'carl', 'c')), '23514',
+  'an address that folds into more than 254 characters is refused');
+select is((select count(*) from app.users), 2::bigint, 'no refusal leaves an account behind');
+select is((select count(*) from audit.audit_logs where action = 'account.registered'), 2::bigint, 'nor a row in the log');
+
+-- Addresses
+select is((select (api.register(U&'e\0301ve@example.org', 'eve', pg_temp.hash('eve'), true)).email), U&'\00E9ve@example.org', 'an address is stored in its composed form');
+update app.users set status = 'deleted', deleted_at = now() where username = 'Ann';
+select is(pg_temp.outcome($$select api.register('ann@example.org', 'ann', pg_temp.hash('c'), true)$$), 'ok', 'address and name of a deleted account are free');
+
+-- Callers
+set local role roster_anonymous;
+select is(pg_temp.outcome($$select api.register('dan@example.org', 'dan', pg_temp.hash('dan'), true)$$), 'ok', 'nobody needs to be signed in to register');
+select is(pg_temp.outcome('select from app.users'), '42501', 'and sees no account');
+set local role roster_user;
+select is(pg_temp.outcome($$select api.register('fay@example.org', 'fay', pg_temp.hash('fay'), true)$$), '42501', 'who is signed in does not register');
+reset role;
+select is((select array_agg(x) from unnest(http.password_words('ann@example.org', 'annie')) x), '{ann@example.org,ann,annie,pgroster}',
+  'a password may not resemble the address, its first part, the name or the service');
+
+select * from finish();
+rollback;

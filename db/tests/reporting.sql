@@ -1,0 +1,67 @@
+-- What reporting tools read. How to run: see conventions.sql.
+begin;
+set local search_path = pg_catalog, public;
+select plan(17);
+
+-- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
+create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
+create function pg_temp.person(name text) returns uuid language sql as
+  $$ select (api.register(name || '@example.org', name, pg_temp.hash(name), true)).id $$;
+create function pg_temp.id(name text) returns uuid language sql security definer as
+  $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
+create procedure pg_temp.be(name text) language plpgsql as $$
+begin
+  perform set_config('role', 'none', true), set_config('request.session', '', true);
+  if be.name is not null then
+    perform api.login(be.name, pg_temp.hash(be.name));
+    perform set_config('role', 'roster_user', true);
+  end if;
+end
+$$;
+do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "user_agent": "tests", "request_id": "request-1"}', true); end $$;
+
+-- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
+create function pg_temp.outcome(statement text) returns text language plpgsql as $$
+declare
+  v_code text;
+begin
+  perform set_config('response.problem', '', true);
+  execute statement;
+  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
+exception when others then
+  get stacked diagnostics v_code = pg_exception_detail;
+  return case when sqlstate like 'UM%' then v_code else sqlstate end;
+end
+$$;
+
+create function pg_temp.column_names(view regclass) returns text language sql as
+  $$ select string_agg(attname, ' ' order by attnum) from pg_attribute where attrelid = view and attnum > 0 and not attisdropped $$;
+do $$ begin perform pg_temp.person(n) from unnest('{ann,bob,carl,dora}'::text[]) n; end $$;
+update app.users set status = 'active', is_email_verified = true, last_login_at = now() where username = 'ann';
+update app.users set status = 'suspended', suspended_at = now(), locked_until = now() + interval '1 hour' where username = 'bob';
+update app.users set status = 'deleted', deleted_at = now() where username = 'carl';
+update app.users set created_at = now() - interval '31 days' where username in ('carl', 'dora');
+update app.user_profiles set first_name = 'Ann' where user_id = pg_temp.id('ann');
+insert into app.user_roles (user_id, role_id, expires_at) select pg_temp.id('ann'), id, case name when 'auditor' then now() - interval '1 day' end from app.roles where name in ('support', 'auditor');
+do $$ begin perform admin.refresh_reporting(); end $$;
+
+create role pgroster_test_report login;
+grant roster_reporting to pgroster_test_report;
+set local session authorization pgroster_test_report;
+select is((select (username, status, first_name, roles)::text from reporting.v_users_complete where email = 'ann@example.org'), '(ann,active,Ann,"{support,user}")', 'an account has its profile and the roles in force');
+select is((select count(*) from reporting.v_users_complete), 4::bigint, 'deleted accounts are there too');
+select is((select (users, active, inactive, suspended, deleted, locked, verified, registered_last_30_days, signed_in_last_30_days)::text from reporting.v_active_users_summary), '(3,1,1,1,1,1,1,2,1)', 'the summary counts');
+select is(pg_temp.column_names('reporting.v_users_complete'),
+  'id email username status is_email_verified is_phone_verified failed_login_attempts locked_until last_login_at gdpr_consent_at data_retention_until created_at updated_at deleted_at first_name last_name phone locale avatar_url metadata roles',
+  'the columns are these, in this order: tools rely on them');
+select is(pg_temp.column_names('reporting.v_active_users_summary'),
+  'as_of users active inactive suspended deleted locked verified registered_last_30_days signed_in_last_30_days', 'and of the summary these');
+select is(pg_temp.outcome(format('select from %s', relation)), '42501', 'a reporting tool does not read ' || relation)
+from unnest('{app.users,app.sessions,app.refresh_tokens,app.settings,app.outbox,audit.audit_logs,private.secrets,private.live_sessions,http.deployed}'::text[]) relation;
+select is((select count(*) from pg_stats where schemaname in ('app', 'audit', 'private')), 0::bigint, 'nor what the planner knows of them');
+select is(pg_temp.outcome('insert into app.consents default values'), '42501', 'and writes nothing');
+select is(pg_temp.outcome('select admin.refresh_reporting()'), '42501', 'nor has anything counted again');
+reset session authorization;
+
+select * from finish();
+rollback;

@@ -1,0 +1,131 @@
+-- Granting roles and taking them away. How to run: see conventions.sql.
+begin;
+set local search_path = pg_catalog, public;
+select plan(38);
+
+-- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
+create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
+create function pg_temp.person(name text) returns uuid language sql as
+  $$ select (api.register(name || '@example.org', name, pg_temp.hash(name), true)).id $$;
+create function pg_temp.id(name text) returns uuid language sql security definer as
+  $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
+create procedure pg_temp.be(name text) language plpgsql as $$
+begin
+  perform set_config('role', 'none', true), set_config('request.session', '', true);
+  if be.name is not null then
+    perform api.login(be.name, pg_temp.hash(be.name));
+    perform set_config('role', 'roster_user', true);
+  end if;
+end
+$$;
+do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "user_agent": "tests", "request_id": "request-1"}', true); end $$;
+
+-- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
+create function pg_temp.outcome(statement text) returns text language plpgsql as $$
+declare
+  v_code text;
+begin
+  perform set_config('response.problem', '', true);
+  execute statement;
+  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
+exception when others then
+  get stacked diagnostics v_code = pg_exception_detail;
+  return case when sqlstate like 'UM%' then v_code else sqlstate end;
+end
+$$;
+
+create procedure pg_temp.grant_role(name text, role text) language sql as
+  $$ insert into app.user_roles (user_id, role_id) select pg_temp.id(grant_role.name), r.id from app.roles r where r.name = grant_role.role $$;
+
+create function pg_temp.roles_of(name text) returns text[] language sql security definer as
+  $$ select (private.load_user(pg_temp.id(roles_of.name))).roles $$;
+do $$ begin perform pg_temp.person(n) from unnest('{ann,bob,root,hal,sue}'::text[]) n; end $$;
+call pg_temp.grant_role('root', 'admin');
+call pg_temp.grant_role('sue', 'support');
+insert into app.roles (name) values ('helper');
+insert into app.role_permissions (role_id, permission) select r.id, p from app.roles r, unnest('{roles:assign,users:read,users:write,sessions:manage}'::text[]) p where r.name = 'helper';
+call pg_temp.grant_role('hal', 'helper');
+
+-- Who may
+call pg_temp.be('ann');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'admin')), 'forbidden', 'nobody raises themselves');
+select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('bob'), 'user')), 'forbidden', 'nobody takes a role away without the permission');
+select is(pg_temp.outcome('select api.list_roles()'), 'ok', 'which roles there are is open to who is signed in: only the route asks for more');
+select is(pg_temp.outcome(format('insert into app.user_roles (user_id, role_id) select %L, id from app.roles where name = %L', pg_temp.id('ann'), 'admin')), '42501', 'nor is there a way past the functions');
+call pg_temp.be('sue');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'support')), 'forbidden', 'not even a role that one holds oneself');
+
+-- Nobody grants above their own permissions
+call pg_temp.be('hal');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'support')), 'ok', 'a role within one''s own permissions can be granted');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'admin')), 'above_own_permissions', 'a role above them cannot');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('hal'), 'admin')), 'above_own_permissions', 'not to oneself either');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'auditor')), 'above_own_permissions', 'nor one that allows one thing more');
+select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('root'), 'admin')), 'above_own_permissions', 'nor can it be taken away');
+select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('ann'), 'support')), 'ok', 'what one can grant one can take away');
+
+-- Granting
+call pg_temp.be('root');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'support')), 'ok', 'an administrator grants any role');
+select is(pg_temp.roles_of('ann'), '{support,user}', 'and the person has it');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'support')), 'ok', 'to grant it again is no error');
+reset role;
+select is((select (granted_by, expires_at)::text from app.user_roles where user_id = pg_temp.id('ann') and role_id = (select id from app.roles where name = 'support')), format('(%s,)', pg_temp.id('root')), 'it says who granted it');
+select is((select count(*) from audit.audit_logs where action = 'user_roles.inserted' and user_id = pg_temp.id('ann') and actor_user_id = pg_temp.id('root')), 1::bigint, 'the log has one row for it');
+set local role roster_user;
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', gen_random_uuid(), 'support')), 'not_found', 'nobody gets a role');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'no_such_role')), 'not_found', 'nor anybody a role that does not exist');
+select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('ann'), 'no_such_role')), 'not_found', 'which cannot be taken away either');
+select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('ann'), 'auditor')), 'not_found', 'nor one that the person does not hold');
+reset role;
+do $$ begin perform pg_temp.person('dead'); end $$;
+update app.users set status = 'deleted', deleted_at = now() where username = 'dead';
+set local role roster_user;
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('dead'), 'support')), 'not_found', 'a deleted account gets no role');
+
+-- At once
+call pg_temp.be('ann');
+select is(pg_temp.outcome('select api.list_users()'), 'ok', 'what a role allows holds from the next request on');
+reset role;
+do $$ begin perform set_config('test.ann', current_setting('request.session'), true); end $$;
+call pg_temp.be('root');
+do $$ begin perform api.remove_role(pg_temp.id('ann'), 'support'); end $$;
+reset role;
+do $$ begin perform set_config('request.session', current_setting('test.ann'), true); end $$;
+set local role roster_user;
+select is(pg_temp.outcome('select api.list_users()'), 'forbidden', 'and ends with the next request');
+select is(pg_temp.outcome('select api.get_me()'), 'ok', 'in the same session');
+
+-- For a time
+call pg_temp.be('root');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L, %L)', pg_temp.id('ann'), 'support', clock_timestamp() + interval '1 hour')), 'ok', 'a role can be granted for a time');
+reset role;
+select is(pg_temp.roles_of('ann'), '{support,user}', 'in which the person has it');
+do $$ begin perform set_config('request.session', current_setting('test.ann'), true); end $$;
+set local role roster_user;
+select is(pg_temp.outcome('select api.list_users()'), 'ok', 'with what it allows');
+reset role;
+update private.clock set shift = '1 hour';
+select is(pg_temp.roles_of('ann'), '{user}', 'and which ends by itself');
+select is((private.load_user(pg_temp.id('ann'))).permissions, '{}', 'with its permissions');
+set local role roster_user;
+select is(pg_temp.outcome('select api.list_users()'), 'forbidden', 'for rights too');
+call pg_temp.be('root');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'support')), 'ok', 'it can be granted again, for good');
+select is(pg_temp.roles_of('ann'), '{support,user}', 'and is in force again');
+
+-- The last administrator
+select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('root'), 'admin')), 'last_admin', 'the last administrator keeps the role');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L, %L)', pg_temp.id('root'), 'admin', clock_timestamp() + interval '1 year')), 'last_admin', 'and has it for good');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('bob'), 'admin')), 'ok', 'with a second administrator');
+select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('root'), 'admin')), 'ok', 'the first may go');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('root'), 'admin')), 'forbidden', 'and is none any more');
+
+-- The list
+call pg_temp.be('bob');
+select is((select array_agg((r).name || ':' || array_to_string((r).permissions, ',')) from unnest((api.list_roles()).items) r),
+  '{"admin:audit:read,roles:assign,roles:write,sessions:manage,users:delete,users:read,users:write","auditor:audit:read,users:read","helper:roles:assign,sessions:manage,users:read,users:write","support:sessions:manage,users:read,users:write",user:}',
+  'the list has every role with what it allows');
+
+select * from finish();
+rollback;
