@@ -7,6 +7,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if not exists (
+    select from http.messages() m
+    where m.template = send.template and m.channel = send.channel and send.payload ?& m.keys)
+  then
+    raise exception 'http.messages() knows no % by % with these keys', send.template, send.channel;
+  end if;
   insert into app.outbox (user_id, channel, template, recipient, payload)
   values (send.user_id, send.channel, send.template, send.recipient,
           jsonb_build_object('service_name', (select s.service_name from app.settings s),
