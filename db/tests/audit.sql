@@ -81,6 +81,7 @@ select is(pg_temp.last('changed_fields') || pg_temp.last('old_values') || pg_tem
 do $$
 begin
   perform api.refresh(to_jsonb(api.login('bob', pg_temp.hash('bob'))) ->> 'refresh_token');
+  delete from app.email_verification_tokens where user_id = pg_temp.id('ann');
   insert into app.password_reset_tokens (user_id, token_hash, expires_at) values (pg_temp.id('ann'), private.digest('reset'), now() + interval '1 hour');
   insert into app.email_verification_tokens (user_id, email, token_hash, expires_at) values (pg_temp.id('ann'), 'ann@example.org', private.digest('verify'), now() + interval '1 hour');
 end

@@ -167,8 +167,8 @@ select is(pg_temp.refresh(pg_temp.token('suspended')) ->> 'code', 'session_expir
 
 -- What the tables allow at most
 insert into kept values ('table', pg_temp.sign_in('bob'));
-select is(pg_temp.outcome(format('insert into app.refresh_tokens (session_id, token_hash, sealed_secret, expires_at) values (%L, sha256(%L), sha256(%L), now())',
-    pg_temp.kept('table', 'session_id'), 'x', 'x')), '23505', 'a second live token of a session is impossible');
+select is(pg_temp.outcome(format('insert into app.refresh_tokens (session_id, user_id, token_hash, sealed_secret, expires_at) values (%L, %L, sha256(%L), sha256(%L), now())',
+    pg_temp.kept('table', 'session_id'), pg_temp.id('bob'), 'x', 'x')), '23505', 'a second live token of a session is impossible');
 do $$ begin perform pg_temp.refresh(pg_temp.token('table')); end $$;
 select is(pg_temp.outcome(format('update app.refresh_tokens set replaced_by = %L where id <> %L and session_id = %L and used_at is not null',
     (pg_temp.stored('table')).replaced_by, (pg_temp.stored('table')).id, (pg_temp.stored('idle')).session_id)), '23505', 'two tokens never have one successor');
