@@ -1,8 +1,9 @@
 """Who may do what over HTTP: `matrix.csv` declares it for every route and every kind of caller; here it is walked.
 
 `own` and `other` are somebody without a role, on what is theirs and on what is another person's; `support`, `auditor`
-and `admin` act on somebody without a role; `support on admin` on an administrator; `suspended` and `expired` carry
-a token from before. A dash: there is no such case, since the route is about nobody else.
+and `admin` act on somebody without a role; `support on admin` on an administrator; the last three carry a token from
+before they were suspended, or their session or the token itself expired. A dash: there is no such case, since the
+route is about nobody else.
 """
 
 import csv
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.mailbox import mailed_token
-from tests.people import NEW_PASSWORD, PASSWORD, Person, member
+from tests.people import NEW_PASSWORD, PASSWORD, Person, member, moved_clock, problem
 from tests.server import Service
 
 TABLE = Path(__file__).with_name("matrix.csv")
@@ -74,7 +75,7 @@ class World:
     def caller(self, kind: str) -> Person:
         """Who sends the request; the same as last time if their session is still open."""
         known = self.callers.get(kind)
-        is_dead = kind in ("anonymous", "suspended", "expired")
+        is_dead = kind in ("anonymous", "suspended", "expired session", "expired token")
         if known is None or not (is_dead or known.get("/v1/me").status_code == 200):
             self.callers[kind] = known = self._new_caller(kind)
         return known
@@ -83,16 +84,40 @@ class World:
         person = self.person(ROLES.get(kind))
         if kind == "anonymous":
             return person
+        if kind == "expired token":
+            return self._with_expired_token(person)
         assert person.login().status_code == 200
         if kind == "suspended":
             self.run("update app.users set status = 'suspended', suspended_at = private.now() where id = %s", person.id)
-        if kind == "expired":
+        if kind == "expired session":
             self.run(
                 "update app.sessions set created_at = created_at - interval '1 day', "
                 "expires_at = private.now() - interval '1 second' where user_id = %s",
                 person.id,
             )
         return person
+
+    def _with_expired_token(self, person: Person) -> Person:
+        """A token that was issued at the very end of its session; the session lives on, since the clock goes back."""
+        self.run("update app.settings set session_absolute = '5 minutes'")
+        try:
+            assert person.login().status_code == 200
+            with moved_clock(self.service, "4 minutes 59.5 seconds"):
+                assert person.refresh().json()["expires_in"] == 0
+        finally:
+            self.run("update app.settings set session_absolute = default")
+        return person
+
+    def state(self, person: Person) -> Any:
+        """Everything that a request could have changed about somebody."""
+        return self.run(
+            """select row(u.status, u.version, u.failed_login_attempts, u.locked_until, u.password_hash,
+                      (select count(*) from app.sessions s where s.user_id = u.id and s.revoked_at is null),
+                      (select array_agg(r.role_id order by r.role_id) from app.user_roles r where r.user_id = u.id),
+                      (select count(*) from app.erasures e where e.user_id = u.id))::text
+               from app.users u where u.id = %s""",
+            person.id,
+        )
 
 
 @dataclass
@@ -248,9 +273,15 @@ def test_each_caller_gets_the_declared_answer(world: World, document: dict[str, 
             continue
         case = case_of(world, route, kind)
         body = {"json": BODIES[route](case)} if route in BODIES else {}
-        answer = case.caller.request(route.partition(" ")[0], path_of(route, case), **body)
+        path, before = path_of(route, case), world.state(case.target)
+        answer = case.caller.request(route.partition(" ")[0], path, **body)
         expected[kind], got[kind] = status, str(answer.status_code)
         assert got[kind] in document[route]["responses"], f"{kind}: {got[kind]} is not documented: {answer.text}"
+        if answer.status_code >= 400:
+            problem(answer)
+            assert ("www-authenticate" in answer.headers) == (answer.status_code == 401), kind
+            assert case.target.email not in answer.text, kind
+            assert world.state(case.target) == before, f"{kind}: a refusal changes nothing"
         if route in ENDS_THE_CALLER and kind in world.callers:
             del world.callers[kind]
     assert got == expected

@@ -52,7 +52,7 @@ do $$ begin perform set_config('response.headers', '', true), api.get_user(pg_te
 select is(current_setting('response.headers')::jsonb ->> 'ETag', format('"%s"', (api.get_me()).version), 'of the other route as well');
 
 -- Others
-select is(pg_temp.outcome(format('select api.get_user(%L)', pg_temp.id('bob'))), 'not_found', 'somebody else''s account answers as a missing one');
+select is(pg_temp.outcome(format('select api.get_user(%L)', pg_temp.id('bob'))), 'not_found', 'BR-508: somebody else''s account answers as a missing one');
 select is(pg_temp.outcome(format('select api.get_user(%L)', gen_random_uuid())), 'not_found', 'as one that does not exist');
 select is(pg_temp.outcome('select api.get_user(null)'), 'not_found', 'and as none');
 select is((select array_agg(username::text) from app.users), '{ann}', 'row-level security shows one''s own account only');

@@ -1,7 +1,7 @@
 -- Tokens that travel by mail: verification, reset, invitation. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(64);
+select plan(66);
 \ir people.psql
 
 create function pg_temp.status(name text) returns text language sql as $$ select u.status::text from app.users u where u.id = pg_temp.id($1) $$;
@@ -127,6 +127,10 @@ update private.clock set shift = '71 hours';
 select is(pg_temp.outcome(null, 'select api.reset_password(%L, ''' || pg_temp.hash('h') || ''')', pg_temp.token('invitation', 'hal@example.org')), 'ok', 'BR-016: the mailed invitation sets the first password, within three days');
 select is((select l.details from audit.audit_logs l where l.action = 'password.reset' and l.user_id = pg_temp.id('hal')), '{"purpose": "invitation"}'::jsonb, 'and the log says that it was an invitation');
 select is(pg_temp.status('hal'), 'active', 'an invited person has shown that the address is theirs');
+
+-- A message that is done
+select throws_ok($$update app.outbox set sent_at = private.now(), next_attempt_at = null where payload is not null$$, '23514', null, 'BR-113: a message that was sent keeps neither its recipient nor its token');
+select throws_ok($$update app.outbox set failed_at = private.now(), next_attempt_at = null where payload is not null$$, '23514', null, 'BR-113: nor does one that was given up');
 
 -- The limit of mails to one recipient
 update app.rate_limit_policies set quota = 2 where name = 'mail';
