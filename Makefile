@@ -5,7 +5,7 @@ READY := .venv/.ready
 PGROSTER := .venv/bin/python -m api.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check format bench migrate rollback seed psql doctor clean
+.PHONY: help run test test-slow check format docs bench migrate rollback seed psql doctor clean
 
 help: ## show what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -19,11 +19,14 @@ test: $(READY) ## run the tests on a throw-away server (ARGS="-k login" picks so
 test-slow: $(READY) ## run the tests including the slow ones
 	@.venv/bin/python -m pytest -m "slow or not slow" $(ARGS)
 
-check: $(READY) ## lint, formatting, types
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+check: $(READY) ## lint, formatting, types, and whether docs/reference is up to date
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/python -m api.documents
 
 format: $(READY) ## put the Python sources into the one format
 	@.venv/bin/ruff check --fix-only . && .venv/bin/ruff format .
+
+docs: $(READY) ## write docs/reference anew from the database's own comments
+	@.venv/bin/python -m api.documents --write
 
 bench: $(READY) ## measure one request against its alternatives
 	@.venv/bin/python -m bench.one_request $(ARGS)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
 
 from api.catalog import ProblemFacts
 from api.errors import Problem, challenge, render
@@ -48,6 +49,12 @@ def of_problem(
     if status == 401:
         headers["WWW-Authenticate"] = challenge(problem.code, has_token)
     return Answer(status, body, PROBLEM, headers)
+
+
+def next_page(path: str, query: bytes, cursor: str) -> str:
+    """The Link header that leads to the next page: this request with another cursor (RFC 8288, 3)."""
+    kept = [(n, v) for n, v in parse_qsl(query.decode("ascii"), keep_blank_values=True) if n != "cursor"]
+    return f'<{quote(path)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 
 
 def is_unchanged(etag: str | None, if_none_match: bytes | None) -> bool:

@@ -36,6 +36,8 @@ class Incoming:
     body: bytes | None
     """None: more than the limit."""
     token: str | None = None
+    location: str = "/"
+    """The whole path, decoded."""
 
 
 @dataclass(slots=True)

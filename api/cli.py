@@ -43,7 +43,7 @@ def main() -> None:
     """
 
 
-@main.command("serve")
+@main.command("serve", epilog=f"\b\nEnvironment variables:\n{settings.listing()}")
 @click.option("--migrate", "with_migration", is_flag=True, help="Bring the database up to date first.")
 @click.option("--seed", "with_seeds", is_flag=True, help="Load the sample users into a database without users.")
 @click.option("--workers", type=int, help="Processes that answer requests.")

@@ -16,11 +16,17 @@ from litestar.types import ASGIApp
 from api import ROOT
 from api.answers import Answer
 from api.errors import Problem
-from api.settings import ACCOUNT_PAGE
+from api.settings import Settings
 
 PAGE = ROOT / "api" / "pages" / "account.html"
+PATH = "/account"
 _ACTION = re.compile(r'<form data-action="(\w+)"')
 _INLINE = r"<{0}>(.*?)</{0}>"
+
+
+def link_template(settings: Settings) -> str:
+    """Where links in mails lead, with {action} and {token}; the page reads the token behind the #."""
+    return settings.link_template or f"{settings.origin}{PATH}/{{action}}#token={{token}}"
 
 
 def account_page() -> HTTPRouteHandler:
@@ -32,7 +38,7 @@ def account_page() -> HTTPRouteHandler:
             raise Problem("not_found")
         return Answer(200, content, b"text/html; charset=utf-8", headers)
 
-    path = f"{ACCOUNT_PAGE}/{{action:str}}"
+    path = f"{PATH}/{{action:str}}"
     return HTTPRouteHandler(path, http_method=["GET", "HEAD"], status_code=200, opt={"template": path})(handle)
 
 

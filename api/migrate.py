@@ -108,7 +108,7 @@ def migrate(
 def status(admin_dsn: str, *, database: Path = DATABASE) -> Status:
     """What is deployed and what is not. Changes nothing. Raises OperatorError with one line."""
     steps = read_plan(database)
-    with connected(admin_dsn) as connection:
+    with _connected(admin_dsn) as connection:
         recorded = ledger.steps(connection, database) or {}
         found = [
             StepStatus(
@@ -150,23 +150,30 @@ def rollback(
 
 
 @contextmanager
-def _locked(dsn: str, progress: Progress) -> Iterator[psycopg.Connection]:
-    """A connection that holds the migration lock: a lock of the session, so it ends with a killed process."""
+def _connected(dsn: str) -> Iterator[psycopg.Connection]:
+    """A connection whose errors are told in one line."""
     with connected(dsn) as connection:
         try:
             connection.execute("set client_min_messages = warning")
-            connection.execute("set statement_timeout = 0")
-            free = connection.execute(f"select pg_try_advisory_lock({_LOCK})").fetchone()
-            if free != (True,):
-                progress("another migration of this database is running; waiting for it")
-                connection.execute(f"set lock_timeout = '{LOCK_WAIT_SECONDS}s'")
-                connection.execute(f"select pg_advisory_lock({_LOCK})")
-            connection.execute(f"set lock_timeout = '{yoyo_steps.LOCK_TIMEOUT}'")
             yield connection
         except errors.LockNotAvailable as error:
             raise MigrationError(f"waited in vain for a lock ({ledger.explain(error)}); try again later") from error
         except psycopg.Error as error:
             raise MigrationError(ledger.explain(error)) from error
+
+
+@contextmanager
+def _locked(dsn: str, progress: Progress) -> Iterator[psycopg.Connection]:
+    """A connection that holds the migration lock: a lock of the session, so it ends with a killed process."""
+    with _connected(dsn) as connection:
+        connection.execute("set statement_timeout = 0")
+        free = connection.execute(f"select pg_try_advisory_lock({_LOCK})").fetchone()
+        if free != (True,):
+            progress("another migration of this database is running; waiting for it")
+            connection.execute(f"set lock_timeout = '{LOCK_WAIT_SECONDS}s'")
+            connection.execute(f"select pg_advisory_lock({_LOCK})")
+        connection.execute(f"set lock_timeout = '{yoyo_steps.LOCK_TIMEOUT}'")
+        yield connection
 
 
 def _reconcile(

@@ -47,6 +47,7 @@ _PROBLEM_SCHEMA: Schema = {
 _HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {"description": "Id of the request, also in the log.", "schema": {"type": "string"}},
     "ETag": {"description": "Version of what is returned, for If-Match.", "schema": {"type": "string"}},
+    "Link": {"description": "Where the next page is, rel=next (RFC 8288).", "schema": {"type": "string"}},
     "RateLimit-Policy": {"description": "The limits that apply.", "schema": {"type": "string"}},
     "RateLimit": {"description": "What is left of them.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
@@ -153,7 +154,8 @@ def _body(operation: Operation) -> dict[str, Any] | None:
 def _responses(operation: Operation, routes: OperationSet) -> dict[str, Any]:
     usual = ("X-Request-Id", "RateLimit-Policy", "RateLimit", *(("ETag",) if operation.answer else ()))
     success: dict[str, Any] = {"description": "Done." if operation.answer is None else "The result."}
-    success["headers"] = _header_references(usual)
+    pages = ("Link",) if any(argument.name == "cursor" for argument in operation.arguments) else ()
+    success["headers"] = _header_references((*usual, *pages))
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": operation.answer}}
     responses = {str(operation.status): success}

@@ -49,8 +49,8 @@ def build(service: Service, catalog: Catalog) -> RouteSet:
     described = document(composed, service.settings.origin)
     app = Litestar(
         route_handlers=[
+            *option_handlers(composed.operations),  # first, or Litestar makes its own
             *(handler(service, operation) for operation in composed.operations),
-            *option_handlers(composed.operations),
             *service_handlers(service),
         ],
         exception_handlers=exception_handlers(service),

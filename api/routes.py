@@ -72,7 +72,8 @@ async def answer(service: Service, key: tuple[str, str], request: Request[Any, A
     token = None if current.routes[key].operation.is_anonymous else bearer(headers.get(b"authorization"))
     try:
         body = await _read_body(request, headers)
-        incoming = Incoming(tuple(scope["path_params"].values()), scope["query_string"], headers, body, token)
+        values = tuple(scope["path_params"].values())
+        incoming = Incoming(values, scope["query_string"], headers, body, token, scope["path"])
         try:
             return await serve(service, current.routes[key], incoming, exchange)
         except RoutesReplacedError:

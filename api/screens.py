@@ -39,9 +39,11 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def load_operations(server: Server) -> tuple[Operation, ...]:
     """The routes that the database's functions make. Raises OperatorError where they are missing or refused."""
+    from api.service import RESERVED  # loads all of the web framework, which other commands do without
+
     with connected(server.admin_dsn) as connection:
         try:
-            return operations.compose(catalog.read_now(connection), ()).operations
+            return operations.compose(catalog.read_now(connection), RESERVED).operations
         except CatalogError as error:
             raise OperatorError("; ".join(error.reasons)) from None
 

@@ -11,7 +11,7 @@ A route that `roster_anonymous` may call looks at no token: an old one can't kee
 import json
 from typing import Any
 
-from api.answers import Answer, is_unchanged
+from api.answers import Answer, is_unchanged, next_page
 from api.binding import Bound, Incoming
 from api.client import Exchange
 from api.database import Reply
@@ -22,6 +22,8 @@ from api.state import Route, Service
 from api.tokens import TokenError
 
 Context = dict[str, str]
+NEXT_CURSOR = "Next-Cursor"
+"""The header by which a function tells that there is another page; clients get a link to it."""
 
 
 async def serve(service: Service, route: Route, incoming: Incoming, exchange: Exchange) -> Answer:
@@ -96,6 +98,8 @@ def _success(
 ) -> Answer:
     status = reply.status or operation.status
     headers = {"Cache-Control": "no-store"} | headers
+    if (cursor := headers.pop(NEXT_CURSOR, None)) is not None:
+        headers["Link"] = next_page(incoming.location, incoming.query, cursor)
     if operation.returns == "void":
         return Answer(status, None, headers=headers)
     if reply.body is None:

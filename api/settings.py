@@ -7,26 +7,21 @@ import difflib
 import os
 import secrets
 import sys
-from email.headerregistry import Address
-from email.policy import SMTP
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from string import Formatter
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from api import ROOT
+from api.mail_settings import MailSettings
 
 Network = IPv4Network | IPv6Network
 PREFIX = "PGROSTER_"
-SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409, RFC 8314, RFC 5321
-ACCOUNT_PAGE = "/account"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class OperatorError(Exception):
@@ -37,48 +32,52 @@ class OperatorError(Exception):
         self.exit_code = exit_code
 
 
-class Settings(BaseSettings):
+class Settings(MailSettings):
     """The environment, read once; use `load()`, which explains a bad value in one line."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
-    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
-    host: str = Field(default="127.0.0.1", min_length=1)
-    port: int = Field(default=8000, ge=1, le=65535)
-    workers: int = Field(default=1, ge=1, le=256)
-    origin: str = Field(default_factory=lambda data: local_url(data.get("host", ""), data.get("port", 0)))
-    """Where clients find the service: the tokens' issuer and the start of links, without a slash at the end."""
-    audience: str = Field(default="pgroster", min_length=1)
-    var: Path = ROOT / "var"
-    authenticator_password: str | None = Field(default=None, min_length=8, repr=False)
-    pool_size: int = Field(default=8, ge=1, le=1000)
-    hash_concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024)
-    hash_queue: int = Field(default=64, ge=0)
+    database_url: str | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        repr=False,
+        description="external server, 15 to 18; else the embedded one",
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(default=8000, ge=1, le=65535, description="port to listen on")
+    workers: int = Field(default=1, ge=1, le=256, description="processes that answer requests")
+    origin: str = Field(
+        default_factory=lambda data: local_url(data.get("host", ""), data.get("port", 0)),
+        description="where clients find the service: issuer of tokens, start of links (http://HOST:PORT)",
+    )
+    audience: str = Field(default="pgroster", min_length=1, description="audience of the tokens")
+    var: Path = Field(default=ROOT / "var", description="directory for data, keys and secrets (./var)")
+    authenticator_password: str | None = Field(
+        default=None,
+        min_length=8,
+        repr=False,
+        description="of the service's login at DATABASE_URL; else made and kept in VAR",
+    )
+    pool_size: int = Field(default=8, ge=1, le=1000, description="database connections of each process")
+    hash_concurrency: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024, description="passwords hashed at once (one a CPU)"
+    )
+    hash_queue: int = Field(default=64, ge=0, description="passwords that may wait to be hashed; beyond, 503")
     # OWASP Password Storage Cheat Sheet, Argon2id: 19 MiB, two passes, one lane is the least to accept.
-    argon2_memory_kib: int = Field(default=19456, ge=19456, le=4194304)
-    argon2_time_cost: int = Field(default=2, ge=2, le=100)
-    argon2_parallelism: int = Field(default=1, ge=1, le=64)
+    argon2_memory_kib: int = Field(default=19456, ge=19456, le=4194304, description="memory of a password hash, KiB")
+    argon2_time_cost: int = Field(default=2, ge=2, le=100, description="passes of a password hash")
+    argon2_parallelism: int = Field(default=1, ge=1, le=64, description="lanes of a password hash")
     log_format: Literal["json", "console"] = Field(
         default_factory=lambda: "console" if sys.stderr.isatty() else "json",
+        description="json or console (console on a terminal)",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
-    reload_poll: float = Field(default=5.0, ge=0.1, le=3600)
-    smtp_host: str | None = Field(default=None, min_length=1)
-    """Where mail is handed over; without it mails are written to VAR/mail."""
-    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
-    smtp_port: int = Field(default_factory=lambda data: SMTP_PORTS.get(data.get("smtp_tls", ""), 0), ge=1, le=65535)
-    smtp_username: str | None = Field(default=None, min_length=1)
-    smtp_password: str | None = Field(default=None, min_length=1, repr=False)
-    mail_from: str | None = None
-    """The sender, as address or as Name <address>."""
-    sms_webhook: str | None = Field(default=None, repr=False)
-    """Where texts for telephones are posted as JSON; without it they are written to VAR/sms."""
-    sms_token: str | None = Field(default=None, min_length=1, repr=False)
-    link_template: str = Field(
-        default_factory=lambda data: data.get("origin", "") + ACCOUNT_PAGE + "/{action}#token={token}"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least level that is logged"
     )
-    """Where links in mails lead, with {action} and {token}: the built-in page, or one of a front end's own."""
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(), description="networks whose X-Forwarded-For counts, like 10.0.0.0/8,::1 (none)"
+    )
+    reload_poll: float = Field(default=5.0, ge=0.1, le=3600, description="seconds between two looks for new functions")
 
     @field_validator("database_url")
     @classmethod
@@ -96,7 +95,7 @@ class Settings(BaseSettings):
     def _is_absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
-    @field_validator("log_format", "log_level", "smtp_tls", mode="before")
+    @field_validator("log_format", "log_level", mode="before")
     @classmethod
     def _in_lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
@@ -119,66 +118,6 @@ class Settings(BaseSettings):
             raise ValueError("is no origin like https://accounts.example.com (no path)")
         return f"{parts.scheme}://{parts.netloc}"
 
-    @field_validator("mail_from")
-    @classmethod
-    def _is_mailbox(cls, value: str | None) -> str | None:
-        if value is not None and mailbox(value) is None:
-            raise ValueError("is no sender like accounts@example.com or Example <accounts@example.com>")
-        return value
-
-    @field_validator("sms_webhook")
-    @classmethod
-    def _is_guarded_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if not parts.hostname or not (
-            parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        ):
-            raise ValueError("is no address like https://sms.example.com/send (http only on this machine)")
-        return value
-
-    @field_validator("link_template")
-    @classmethod
-    def _is_link(cls, value: str) -> str:
-        try:
-            names = [name for _, name, _, _ in Formatter().parse(value) if name is not None]
-        except ValueError:
-            names = []
-        if (
-            "token" not in names
-            or not set(names) <= {"action", "token"}
-            or not value.startswith(("http://", "https://"))
-        ):
-            raise ValueError("is no address like https://www.example.com/{action}?token={token}")
-        return value
-
-    @model_validator(mode="after")
-    def _fit_together(self) -> Self:
-        if (self.smtp_username is None) != (self.smtp_password is None):
-            raise ValueError(f"{PREFIX}SMTP_USERNAME and {PREFIX}SMTP_PASSWORD: set both or neither")
-        if self.smtp_username and not self.smtp_host:
-            raise ValueError(f"{PREFIX}SMTP_USERNAME: has no meaning without {PREFIX}SMTP_HOST")
-        if self.smtp_host and not self.mail_from:
-            raise ValueError(f"{PREFIX}MAIL_FROM: is needed with {PREFIX}SMTP_HOST, for example accounts@example.com")
-        if self.smtp_username and self.smtp_tls == "none" and self.smtp_host not in LOOPBACK:
-            raise ValueError(f"{PREFIX}SMTP_TLS: none would send the password in clear text; use starttls or tls")
-        if self.sms_token and not self.sms_webhook:
-            raise ValueError(f"{PREFIX}SMS_TOKEN: has no meaning without {PREFIX}SMS_WEBHOOK")
-        return self
-
-
-def mailbox(value: str) -> Address | None:
-    """The one mailbox that a From header names (RFC 5322, 3.6.2); None where it is anything else."""
-    try:
-        header = SMTP.header_factory("From", value)
-    except (ValueError, IndexError):  # how the parser says that it understands nothing
-        return None
-    if header.defects or len(header.addresses) != 1:
-        return None
-    found: Address = header.addresses[0]
-    return found if found.username and found.domain else None
-
 
 def local_url(host: str, port: int) -> str:
     """The address to try from this machine; a host that means "all interfaces" becomes the loopback one."""
@@ -186,9 +125,24 @@ def local_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return str(Settings.model_fields[name].validation_alias or f"{PREFIX}{name}".upper())
+
+
+def listing() -> str:
+    """All settings as text: variable, default, what it is."""
+    lines = []
+    for name, field in sorted(Settings.model_fields.items(), key=lambda item: item[0] in MailSettings.model_fields):
+        default = field.default
+        shown = f" ({default})" if isinstance(default, str | int | float) else ""
+        lines.append(f"  {variable(name):<33}{field.description}{shown}")
+    return "\n".join(lines)
+
+
 def load() -> Settings:
     """Read the environment. Raises OperatorError (exit code 2) that names the first bad variable."""
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields if name != "database_url"}
+    known = {variable(name) for name in Settings.model_fields}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, 1)
@@ -202,7 +156,7 @@ def load() -> Settings:
         if not first["loc"]:  # settings that do not fit together; the reason names them
             raise OperatorError(reason, 2) from None
         name = str(first["loc"][0])
-        name = name if name == "DATABASE_URL" else f"{PREFIX}{name}".upper()
+        name = variable(name) if name in Settings.model_fields else name
         raise OperatorError(f"{name}: {reason[0].lower()}{reason[1:]}", 2) from None
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, LiteralString
@@ -15,6 +16,7 @@ NEW_PASSWORD = "nine kites above Lake Thun"
 WRONG_PASSWORD = "no heron was ever here"
 
 _numbers = itertools.count(1)
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and not made anew for each client, which is slow
 
 
 class Person:
@@ -78,6 +80,12 @@ class Person:
         twin.username, twin.email, twin.password, twin.id = self.username, self.email, self.password, self.id
         return twin
 
+    def twin(self) -> "Person":
+        """The same person in the same session with a connection of their own."""
+        twin = self.elsewhere()
+        twin.session = self.session
+        return twin
+
 
 class Client(httpx.Client):
     """A client that closes its connections when nobody needs it any more."""
@@ -88,7 +96,7 @@ class Client(httpx.Client):
 
 def client_of(service: Service) -> Client:
     """A client with a connection of its own, which is open already: what follows starts at once."""
-    client = Client(base_url=service.base_url, timeout=60, trust_env=False)
+    client = Client(base_url=service.base_url, timeout=60, trust_env=False, verify=_NO_TLS)
     assert client.get("/health/live").status_code == 200
     return client
 
@@ -120,11 +128,20 @@ def holder(service: Service, role: str) -> Person:
 @contextmanager
 def moved_clock(service: Service, shift: str) -> Iterator[None]:
     """Everything that the database decides by time happens `shift` later while the block runs."""
-    service.database.execute("update private.clock set shift = %s::interval", [shift])
+    before = one(service, "select shift::text from private.clock")
+    service.database.execute("update private.clock set shift = shift + %s::interval", [shift])
     try:
         yield
     finally:
-        service.database.execute("update private.clock set shift = '0'")
+        service.database.execute("update private.clock set shift = %s::interval", [before])
+
+
+@contextmanager
+def early_in_a_minute(service: Service) -> Iterator[None]:
+    """A minute of the database's clock has just begun, so that no window of a limit ends while the block runs."""
+    rest = one(service, "select (60 - mod(extract(epoch from clock_timestamp()), 60))::text")
+    with moved_clock(service, f"{rest} seconds"):
+        yield
 
 
 def one(service: Service, query: LiteralString, *values: Any) -> Any:

@@ -209,17 +209,3 @@ def test_a_function_that_a_policy_uses_is_replaced_and_never_dropped(database: E
     with pytest.raises(MigrationError, match=r"function private\.has_permission\(text\)"):
         migrate(database.dsn, database=files)
     assert database.rows(find) == before
-
-
-def test_sources_that_cannot_be_written_are_applied_all_the_same(
-    database: Empty, files: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(self: Path, target: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(target))
-
-    monkeypatch.setattr(Path, "replace", refuse)
-    change(hello(files), "'hello '", "'good day '")
-    lines: list[str] = []
-    migrate(database.dsn, database=files, progress=lines.append)
-    assert any("apply.sql is out of date and can't be written" in line for line in lines)
-    assert database.rows("select api.hello('you')") == ["good day you"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from api import ROOT, migrate, yoyo_steps
 from api.embedded import Server, throwaway
@@ -203,6 +204,12 @@ def test_a_step_that_waits_for_a_lock_gives_up_and_holds_nobody_up(
         with pytest.raises(MigrationError, match=r"500_notes\.sql: canceling statement due to lock timeout"):
             migrate.migrate(database.dsn, database=files)
     assert migrate.migrate(database.dsn, database=files).deployed == ["notes"]
+
+
+def test_the_status_says_in_one_line_that_a_login_may_not_see_it(database: Empty) -> None:
+    migrate.migrate(database.dsn)
+    with pytest.raises(MigrationError, match=r'permission denied to set role "roster_owner"$'):
+        migrate.status(make_conninfo(database.dsn, user="roster_authenticator"))
 
 
 def test_an_unreachable_server_is_one_line(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import re
-import subprocess
 from base64 import b64decode
 from collections.abc import Iterator
 
@@ -13,9 +12,9 @@ from psycopg.conninfo import make_conninfo
 
 from api import ledger
 from api.embedded import Server, throwaway
-from api.fingerprint import differences, fingerprint, lock_file
+from api.fingerprint import differences, fingerprint
 from api.migrate import migrate, rollback, status
-from api.plan import DATABASE, read_plan
+from api.plan import read_plan
 from tests import sqitch
 from tests.migrated import Empty, empty_database, forget_roles, other_servers
 from tests.sqitch import Sqitch
@@ -64,14 +63,6 @@ def same(expected: str, found: str) -> bool:
     """Whether two fingerprints are equal; shows how they differ."""
     assert not differences(expected, found)
     return expected == found
-
-
-def test_the_catalog_is_the_locked_one(server: Server, expected: str) -> None:
-    with psycopg.connect(server.admin_dsn) as connection:
-        path = lock_file(connection)
-    advice = f"if that is meant: python -m api.fingerprint --write --bin-dir {server.bin_dir}"
-    assert path.is_file(), f"there is no {path}; {advice}"
-    assert not differences(path.read_text(), expected), advice
 
 
 def test_migrating_runs_every_step_and_says_so(empty: Empty) -> None:
@@ -219,33 +210,6 @@ def test_roles_that_another_database_uses_survive_a_rollback(server: Server, exp
         migrate(going.dsn)
         assert same(expected, going.fingerprint())
     forget_roles(server)
-
-
-def test_the_functions_can_be_applied_by_psql_alone(empty: Empty, expected: str) -> None:
-    migrate(empty.dsn)
-    before = empty.rows("select xmin::text from pg_proc where oid = 'api.get_me'::regproc")
-    psql(empty, "-1")
-    assert empty.rows("select xmin::text from pg_proc where oid = 'api.get_me'::regproc") != before
-    assert same(expected, empty.fingerprint())
-
-
-def test_psql_without_one_transaction_is_refused_and_changes_nothing(empty: Empty, expected: str) -> None:
-    migrate(empty.dsn)
-    with pytest.raises(subprocess.CalledProcessError) as refused:
-        psql(empty)
-    assert "psql -1 -f db/functions/apply.sql" in refused.value.output
-    assert same(expected, empty.fingerprint())
-
-
-def psql(empty: Empty, *options: str) -> None:
-    """Apply the functions the way a DBA does."""
-    subprocess.run(
-        [empty.bin_dir / "psql", "-X", "-q", "-d", empty.dsn, *options, "-f", DATABASE / "functions" / "apply.sql"],
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
 
 
 def test_the_services_password_is_set_as_a_verifier(empty: Empty) -> None:

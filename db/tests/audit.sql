@@ -145,8 +145,7 @@ select is(pg_temp.as_role('roster_owner', 'select audit.append(null)'), '42501',
 select is(pg_temp.as_role('roster_owner', statement), '42501', 'nor may it: ' || statement)
 from unnest(array['alter table audit.audit_logs disable trigger all', 'drop table audit.audit_logs', 'alter table audit.audit_logs no force row level security',
   'drop trigger _000_refuse_change on audit.audit_logs', 'create or replace function audit.tg__refuse_change() returns trigger language plpgsql as ''begin return null; end''',
-  'set role roster_audit_owner', format('alter table audit.audit_logs detach partition audit.%I', 'audit_logs_' || to_char(now() at time zone 'UTC', 'YYYY_MM'))]) statement
-where statement <> 'set role roster_audit_owner' or current_setting('is_superuser') = 'off';
+  format('alter table audit.audit_logs detach partition audit.%I', 'audit_logs_' || to_char(now() at time zone 'UTC', 'YYYY_MM'))]) statement;
 do $$ begin perform set_config('test.rows', (select count(*)::text || sum(hashtext(l::text)) from audit.audit_logs l), true); end $$;
 select is(array_agg(distinct pg_temp.as_role('roster_audit_owner', statement) order by pg_temp.as_role('roster_audit_owner', statement)), '{audit_append_only,ok}', 'the owner of the log itself is refused, or finds nothing') from attempts;
 select is((select count(*)::text || sum(hashtext(l::text)) from audit.audit_logs l), current_setting('test.rows'), 'in all that not one row changed');

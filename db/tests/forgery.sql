@@ -1,0 +1,152 @@
+-- What the service's own login gains by hand: settings, roles, tables, shadows. Nothing. How to run: see conventions.sql.
+begin;
+set local search_path = pg_catalog, public;
+select plan(44);
+
+-- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
+create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
+create function pg_temp.person(name text) returns uuid language sql as
+  $$ select (api.register(name || '@example.org', name, pg_temp.hash(name), true)).id $$;
+create function pg_temp.id(name text) returns uuid language sql security definer as
+  $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
+create procedure pg_temp.be(name text) language plpgsql as $$
+begin
+  perform set_config('role', 'none', true), set_config('request.session', '', true);
+  if be.name is not null then
+    perform api.login(be.name, pg_temp.hash(be.name));
+    perform set_config('role', 'roster_user', true);
+  end if;
+end
+$$;
+do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "user_agent": "tests", "request_id": "request-1"}', true); end $$;
+
+-- A sign-in as JSON, with the secret that its access token would carry.
+create function pg_temp.sign_in(name text, device text default null) returns jsonb language plpgsql as $$
+begin
+  return to_jsonb(api.login(sign_in.name, pg_temp.hash(sign_in.name), sign_in.device))
+         || jsonb_build_object('secret', current_setting('response.claims')::jsonb ->> 'sid');
+end
+$$;
+
+-- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
+create function pg_temp.outcome(statement text) returns text language plpgsql as $$
+declare
+  v_code text;
+begin
+  perform set_config('response.problem', '', true);
+  execute statement;
+  return coalesce(nullif(current_setting('response.problem'), '')::pg_catalog.jsonb ->> 'code', 'ok');
+exception when others then
+  get stacked diagnostics v_code = pg_exception_detail;
+  return case when sqlstate like 'UM%' then v_code else sqlstate end;
+end
+$$;
+
+create procedure pg_temp.grant_role(name text, role text) language sql as
+  $$ insert into app.user_roles (user_id, role_id) select pg_temp.id(grant_role.name), r.id from app.roles r where r.name = grant_role.role $$;
+
+do $$ begin perform pg_temp.person(n) from unnest('{ann,root}'::text[]) n; end $$;
+call pg_temp.grant_role('root', 'admin');
+create temp table reply as select pg_temp.sign_in('root') as r;
+create temp table known as
+  select s.id, encode(s.secret_hash, 'hex') as digest, r ->> 'secret' as secret from reply join app.sessions s on s.id::text = r ->> 'session_id';
+grant select on known to public;
+do $$ begin perform set_config('request.session', '', true); end $$;
+set local session authorization roster_authenticator;
+
+-- As itself
+create function pg_temp.tables() returns setof text language sql as
+  $$ select c.oid::regclass::text from pg_class c where c.relkind in ('r', 'p', 'v', 'm') and c.relnamespace = any ('{app,private,audit,http,reporting}'::regnamespace[]) $$;
+select set_eq(
+  $$select t from pg_temp.tables() t where pg_temp.outcome('select from ' || t) = 'ok'$$,
+  array['app.schema_migrations', 'app.rate_limit_policies', 'http.deployed'],
+  'the service''s login reads which steps and functions there are, and the limits');
+select is_empty(
+  $$select t from pg_temp.tables() t where pg_temp.outcome('delete from ' || t) <> '42501' or pg_temp.outcome('insert into ' || t || ' default values') <> '42501' or pg_temp.outcome('truncate ' || t) <> '42501'$$,
+  'and writes no table');
+select is(pg_temp.outcome(statement), '42501', 'it may not: ' || statement)
+from unnest(array['set role roster_owner', 'set role roster_dba', 'set role roster_audit_owner', 'set role roster_auditor', 'set role roster_reporting',
+  'create schema mine', 'create function public.f() returns integer language sql as ''select 1''', 'create table api.t ()', 'alter role roster_authenticator superuser',
+  'grant roster_dba to roster_authenticator', 'select private.now()', 'select private.has_permission(''users:read'')', 'select audit.record_event(''a.b'')', 'select admin.act_as(''root'')']) statement;
+select is(pg_temp.outcome('select set_config(''role'', ''roster_dba'', true)'), '42501', 'nor set the role by another way');
+select is(pg_temp.outcome(format('select api.%s(%L)', f, pg_temp.id('ann'))), 'forbidden', f || ' asks for the permission itself')
+from unnest('{delete_user,restore_user,suspend_user,reactivate_user,unlock_user}'::text[]) f;
+select is(pg_temp.outcome('select api.list_users()'), 'forbidden', 'list_users too');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'admin')), 'forbidden', 'assign_role too');
+select is(pg_temp.outcome(statement), 'authentication_required', 'without a session there is no: ' || statement)
+from unnest(array['select api.revoke_my_other_sessions()', 'select api.change_password(pg_temp.hash(''x''))', 'select api.delete_me()']) statement;
+
+-- With settings made by hand
+create function pg_temp.forge(session text, statement text, context text default '{}', role text default 'roster_user') returns text language plpgsql as $$
+declare
+  v_outcome text;
+begin
+  perform set_config('request.session', forge.session, true), set_config('request.context', forge.context, true), set_config('role', forge.role, true);
+  v_outcome := pg_temp.outcome(forge.statement);
+  perform set_config('role', 'none', true), set_config('request.session', '', true);
+  return v_outcome;
+end
+$$;
+select is(pg_temp.forge(session, 'select api.get_me()'), 'authentication_required', 'a session is known by its secret, not by ' || what)
+from known k, lateral (values ('its public id', k.id::text), ('its digest', k.digest), ('its digest as PostgreSQL writes it', '\x' || k.digest), ('nothing', ''), ('a user''s id', pg_temp.id('root')::text)) t (what, session);
+select is(pg_temp.forge('', 'select api.list_users()', context), 'forbidden', 'what the service tells about a request gives no right: ' || context)
+from unnest(array['{"role": "roster_dba"}', '{"user_id": "x", "permission": "users:read"}', '{"session": "x"}', '{"route": "api.list_users()"}']) context;
+create function pg_temp.rows_seen(t text) returns bigint language plpgsql as $$
+declare
+  v_rows bigint;
+begin
+  execute 'select count(*) from ' || t into v_rows;
+  return v_rows;
+exception when insufficient_privilege then
+  return 0;
+end
+$$;
+set local role roster_user;
+select is((select sum(pg_temp.rows_seen(t)) from pg_temp.tables() t where t not in ('app.permissions', 'app.roles', 'app.role_permissions')), 0::numeric, 'the role of a request without a session sees no row of anybody');
+select is_empty(
+  $$select t from pg_temp.tables() t where pg_temp.outcome('delete from ' || t) = 'ok' or pg_temp.outcome('truncate ' || t) = 'ok'$$,
+  'and deletes none');
+reset role;
+select is(pg_temp.forge((select secret from known), 'select api.list_users()'), 'ok', 'who has the secret of a live session is that session: the service''s login is trusted with what requests bring');
+select is(http.login_hash('ann') is not null, true, 'and with the hashes, which it has to verify');
+select is(pg_temp.forge('', 'select http.login_hash(''ann'')'), '42501', 'a request is not');
+
+-- Shadows
+create temp table users (id uuid, username text);
+create temp table sessions (id uuid);
+create temp table settings (lock_after_failures integer);
+create temp table user_roles (user_id uuid);
+create temp table role_permissions (permission text);
+create temp table live_sessions (user_id uuid);
+create temp table audit_logs (id bigint);
+create temp table uuid (shadow integer);
+create temp table name (shadow integer);
+create temp table text (shadow integer);
+create temp table jsonb (shadow integer);
+create function pg_temp.has_permission(pg_catalog.text) returns boolean language sql as 'select true';
+create function pg_temp.is_dba() returns boolean language sql as 'select true';
+create function pg_temp.digest(pg_catalog.text) returns bytea language sql as 'select ''''::bytea';
+grant all on users, sessions, settings, user_roles, role_permissions, live_sessions, audit_logs, uuid, name, text, jsonb to public;
+set local search_path = pg_temp, public, app, private, pg_catalog;
+create function pg_temp.shadowed() returns pg_catalog.text[] language plpgsql as $$
+begin
+  return array[
+    pg_temp.forge('', 'select api.list_users()'),
+    pg_temp.forge('', 'select api.get_me()'),
+    pg_temp.forge((select secret from known), 'select api.get_me()'),
+    pg_temp.forge((select secret from known), 'select api.list_users(q => ''ann'')'),
+    pg_temp.forge('', 'select api.login(''ann'', pg_temp.hash(''ann''))', '{}', 'roster_anonymous'),
+    pg_temp.forge('', 'select api.login(''ann'', pg_temp.hash(''bob''))', '{}', 'roster_anonymous'),
+    pg_temp.forge('', 'select api.register(''eve@example.org'', ''eve'', pg_temp.hash(''eve''), true)', '{}', 'roster_anonymous')]::pg_catalog.text[];
+end
+$$;
+do $$ begin perform set_config('test.shadowed', pg_catalog.array_to_string(pg_temp.shadowed(), ' '), true); end $$;
+drop table pg_temp.text, pg_temp.name, pg_temp.uuid, pg_temp.jsonb;
+set local search_path = pg_catalog, public;
+select is(current_setting('test.shadowed'), 'forbidden authentication_required ok ok ok invalid_credentials ok', 'tables, types and functions of the same names, first in the search path, change no answer');
+reset session authorization;
+select is((select count(*) from pg_temp.users) + (select count(*) from pg_temp.sessions) + (select count(*) from pg_temp.audit_logs), 0::bigint, 'and take no row');
+select ok(exists (select from app.users where username = 'eve'), 'what was registered stands in the true table');
+
+select * from finish();
+rollback;
