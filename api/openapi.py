@@ -189,6 +189,8 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
         found.setdefault(registry[code].status, set()).add(code)
     for status in (int(code) for code in operation.tags.errors if code.isdigit()):
         found.setdefault(status, {c for c, p in registry.items() if p.status == status})
+    for status, code in (error.split(":") for error in operation.tags.errors if ":" in error):
+        found.setdefault(int(status), set()).add(code)
     return found
 
 
