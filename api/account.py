@@ -9,6 +9,8 @@ import os
 import pwd
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -71,22 +73,38 @@ def server_binaries(account: Account | None) -> Path:
     return home / "bin"
 
 
+@contextmanager
+def acting_as(account: Account | None) -> Iterator[None]:
+    """Touch files as the server's account, not as root: what it owns may be a link to what it must not change."""
+    if account is None:
+        yield
+        return
+    os.setegid(account.gid)
+    os.seteuid(account.uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
 def make_directory(path: Path, account: Account | None, mode: int) -> None:
     """Make a directory that belongs to the account, or see that an existing one does. Raises OperatorError."""
     owner = account.uid if account else os.geteuid()
     try:
+        is_new = not path.exists()
+        path.mkdir(exist_ok=True)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            pass
-        else:
-            path.chmod(mode)
-            if account:
-                os.chown(path, account.uid, account.gid)
-        found = path.lstat()
+            if is_new:
+                os.fchmod(descriptor, mode)
+                os.fchown(descriptor, owner, account.gid if account else -1)
+            found = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise OperatorError(f"{error.filename or path}: {error.strerror}; run as the owner of this directory") from None
-    if found.st_uid != owner or not path.is_dir() or path.is_symlink():
+    if found.st_uid != owner:
         name = account.name if account else pwd.getpwuid(owner).pw_name
         raise OperatorError(f"{path} is no directory of the account {name}; move it away or run as its owner")
 

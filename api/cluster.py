@@ -12,7 +12,7 @@ from pathlib import Path
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
-from api.account import Account
+from api.account import Account, acting_as
 from api.settings import OperatorError
 
 SUPERUSER = "postgres"
@@ -96,8 +96,10 @@ def prepare(cluster: Cluster, configuration: Mapping[str, str]) -> None:
         )
     text = "# Written at every start; own settings go into local.conf beside this file.\n"
     text += "".join(f"{name} = {value}\n" for name, value in configuration.items())
-    path = cluster.data / "postgresql.conf"
-    path.write_text(text + "include_if_exists = 'local.conf'\n")
+    with acting_as(cluster.account):
+        draft = cluster.data / "postgresql.conf.new"
+        draft.write_text(text + "include_if_exists = 'local.conf'\n")
+        draft.rename(cluster.data / "postgresql.conf")
 
 
 def create(cluster: Cluster) -> None:
@@ -112,9 +114,10 @@ def create(cluster: Cluster) -> None:
     if done.returncode != 0:
         shutil.rmtree(draft, ignore_errors=True)
         raise OperatorError(f"initdb failed: {last_line(done.stdout)}")
-    if cluster.data.exists():
-        cluster.data.rmdir()
-    draft.rename(cluster.data)
+    with acting_as(cluster.account):
+        if cluster.data.exists():
+            cluster.data.rmdir()
+        draft.rename(cluster.data)
 
 
 def recorded_major(data: Path) -> str | None:
@@ -146,12 +149,14 @@ def is_running(cluster: Cluster) -> bool:
 
 def start(cluster: Cluster) -> None:
     """Start the server and wait until it answers. Raises OperatorError with PostgreSQL's own reason."""
-    forget_dead_server(cluster)
+    with acting_as(cluster.account):
+        forget_dead_server(cluster)
     deadline = time.monotonic() + ORPHAN_SECONDS
     while True:
         begun = time.time()
         start_log = cluster.logs / "start.log"
-        start_log.unlink(missing_ok=True)
+        with acting_as(cluster.account):
+            start_log.unlink(missing_ok=True)
         done = run(
             cluster, "pg_ctl", "start", "--silent", "--wait", f"--timeout={START_SECONDS}", "--pgdata", cluster.data,
             "--log", start_log,

@@ -17,7 +17,15 @@ from pathlib import Path
 from psycopg import sql
 
 from api import cluster as clusters
-from api.account import ROOT_HOME, Account, make_directory, server_binaries, socket_path, unprivileged_account
+from api.account import (
+    ROOT_HOME,
+    Account,
+    acting_as,
+    make_directory,
+    server_binaries,
+    socket_path,
+    unprivileged_account,
+)
 from api.cluster import CONFIGURATION, PORT, SUPERUSER, Cluster
 from api.servers import AUTHENTICATOR, authenticator_dsn, check_server, client_programs, connected
 from api.settings import OperatorError, Settings
@@ -79,11 +87,7 @@ def throwaway(configuration: Mapping[str, str] | None = None, bin_dir: Path | No
         configuration = configuration or {}
         cluster = lay_out(home, account, bin_dir or server_binaries(account), int(configuration.get("port", PORT)))
         try:
-            make_directory(cluster.sockets, account, 0o700)
-            make_directory(cluster.logs, account, 0o700)
-            clusters.prepare(cluster, settings_of(cluster, configuration))
-            clusters.start(cluster)
-            ensure_database(cluster)
+            start(cluster, configuration)
             yield as_server(cluster)
         finally:
             remove(cluster, home)
@@ -119,7 +123,10 @@ def home_of(settings: Settings, account: Account | None) -> Path:
 def make_home(settings: Settings, account: Account | None) -> Path:
     """Make that directory; as root VAR/postgres leads to it. Raises OperatorError where another account was first."""
     home, visible = home_of(settings, account), settings.var / "postgres"
-    make_directory(settings.var, None, 0o755)
+    try:
+        settings.var.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperatorError(f"{settings.var}: {error.strerror}; set PGROSTER_VAR to a directory of your own") from None
     if account is None:
         if visible.is_symlink():
             raise OperatorError(
@@ -166,16 +173,12 @@ def quoted(value: Path) -> str:
 @contextmanager
 def started(cluster: Cluster, home: Path) -> Iterator[None]:
     """Keep the embedded server running; starts it for its first user, stops it after its last."""
-    users = os.open(home / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    with acting_as(cluster.account):
+        users = os.open(home / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         with locked(home):
             fcntl.flock(users, fcntl.LOCK_SH)
-            if not clusters.is_running(cluster):
-                make_directory(cluster.sockets, cluster.account, 0o700)
-                make_directory(cluster.logs, cluster.account, 0o700)
-                clusters.prepare(cluster, settings_of(cluster, {}))
-                clusters.start(cluster)
-            ensure_database(cluster)
+            start(cluster, {})
         yield
     finally:
         with locked(home), suppress(BlockingIOError):
@@ -183,6 +186,19 @@ def started(cluster: Cluster, home: Path) -> Iterator[None]:
             if clusters.is_running(cluster):
                 clusters.stop(cluster)
         os.close(users)
+
+
+def start(cluster: Cluster, configuration: Mapping[str, str]) -> None:
+    """Start a server that does not run yet, made anew where there is none, and see that it has the database."""
+    if not clusters.is_running(cluster):
+        try:
+            for directory in (cluster.sockets, cluster.logs):
+                make_directory(directory, cluster.account, 0o700)
+            clusters.prepare(cluster, settings_of(cluster, configuration))
+            clusters.start(cluster)
+        except OSError as error:
+            raise OperatorError(f"{error.filename or cluster.data}: {error.strerror}") from None
+    ensure_database(cluster)
 
 
 @contextmanager

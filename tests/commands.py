@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from api import ROOT
 from api.account import Account, unprivileged_account
@@ -109,7 +110,7 @@ def one_line(done: Finished) -> str:
     return done.stderr
 
 
-def has_said(process: "subprocess.Popen[str]", log: Path, words: str) -> bool:
+def has_said(process: "subprocess.Popen[Any]", log: Path, words: str) -> bool:
     """Whether a process has written something; fails when it has ended instead."""
     assert process.poll() is None, f"ended with {process.returncode}"
     return words in log.read_text()

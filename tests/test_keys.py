@@ -1,9 +1,10 @@
 """Signing keys: made once, named after themselves, and kept to the account that runs the service."""
 
 import base64
-import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, g
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from api import keys
+from api import ROOT, keys
 from api.settings import OperatorError
 from api.tokens import Tokens
 from tests.test_tokens import AUDIENCE, CLAIMS, ISSUER
@@ -33,14 +34,12 @@ def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path) -
     assert made.signing.jwk.keys() == {"kty", "crv", "x", "kid", "alg", "use"}, "nothing private"
 
 
-def _kid_of(directory: Path) -> str:
-    return keys.load(directory).signing.kid
-
-
 def test_workers_that_start_together_share_one_key(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        kids = pool.map(_kid_of, [tmp_path / "keys"] * 8)
-    assert len(set(kids)) == 1
+    program = "import pathlib, sys; from api import keys; print(keys.load(pathlib.Path(sys.argv[1])).signing.kid)"
+    command = [sys.executable, "-c", program, str(tmp_path / "keys")]
+    workers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(8)]
+    kids = {worker.communicate(timeout=60)[0] for worker in workers}
+    assert len(kids) == 1
     assert len(list((tmp_path / "keys").glob("*.pem"))) == 1
 
 

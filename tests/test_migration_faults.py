@@ -1,6 +1,5 @@
 """Migrations that are edited, interrupted, broken or started twice: one clear line, and nothing left half-way."""
 
-import os
 import re
 import signal
 import subprocess
@@ -157,7 +156,7 @@ def test_a_script_that_is_missing_stops_everything_before_the_first_step(databas
 def test_a_process_killed_between_a_step_and_its_mark_is_made_up_for(database: Empty, step: str) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED_BEFORE_THE_MARK, database.dsn, step], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert database.rows("select pid from yoyo.yoyo_lock") != [os.getpid()]
+    assert len(database.rows("select pid from yoyo.yoyo_lock")) == 1  # the dead process's lock is still there
     report = migrate.migrate(database.dsn)
     assert report.adopted == [step]
     assert report.deployed == STEPS[STEPS.index(step) + 1 :]

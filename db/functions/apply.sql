@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'cc2c684074c0ab501029755ac0b0f420b5e58f6a97ce71caed213271b77d1c11';
+set local pgroster.functions_digest = 'e5b58a1744f1e8b9fc044a8bb6f85257112ca5472a7e13170161b18af4580297';
 \ir begin.sql
 
 -- In whatever order they name each other.

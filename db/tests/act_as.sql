@@ -1,7 +1,7 @@
 -- Operators in psql: as themselves, and as a user. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(61);
+select plan(62);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -111,6 +111,11 @@ select is(pg_temp.outcome('select api.get_me()'), 'authentication_required', 'an
 set local role roster_user;
 select is(pg_temp.outcome('select api.list_users()'), 'forbidden', 'an operator who takes the role of a request has the rights of one');
 select is(pg_temp.outcome('select admin.act_as(''ann'')'), '42501', 'and acts as nobody');
+reset session authorization;
+grant usage on schema admin to roster_user;
+grant execute on function admin.act_as(text) to roster_user;
+set local role roster_user;
+select is(pg_temp.outcome('select admin.act_as(''ann'')'), 'forbidden', 'not even with the privilege: it asks who is an operator itself');
 reset role;
 
 -- Others

@@ -1,7 +1,7 @@
 -- Signing in, and the lock that failures put on an account. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(54);
+select plan(58);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -116,6 +116,14 @@ select is((select details ->> 'reason' from audit.audit_logs where action = 'log
 from refused where identifier <> 'nobody';
 update app.settings set login_needs_verified_email = false;
 select is(pg_temp.outcome($$select api.login('emil', pg_temp.hash('emil'))$$), 'ok', 'an address need not be verified unless that is asked');
+
+
+-- An address that had another account
+select is(http.login_hash('carl'), null, 'the service gets no hash of a deleted account');
+do $$ begin perform api.register('carl@example.org', 'carl', pg_temp.hash('second'), true); end $$;
+select is(http.login_hash('carl@example.org'), pg_temp.hash('second'), 'but that of the account that has its address now');
+select is(pg_temp.outcome($$select api.login('carl', pg_temp.hash('second'))$$), 'ok', 'which signs in');
+select is(pg_temp.outcome($$select api.login('carl', pg_temp.hash('carl'))$$), 'invalid_credentials', 'the one before does not');
 
 -- Counting
 update app.users set failed_login_attempts = 0, locked_until = null where username in ('ann', 'dora');

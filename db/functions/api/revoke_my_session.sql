@@ -5,8 +5,10 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_user_id uuid := private.require_user();
 begin
-  if not exists (select from app.sessions s where s.id = revoke_my_session.id and s.user_id = private.require_user())
+  if not exists (select from app.sessions s where s.id = revoke_my_session.id and s.user_id = v_user_id)
      or not private.end_session(revoke_my_session.id, 'revoked') then
     perform private.fail('not_found');
   end if;

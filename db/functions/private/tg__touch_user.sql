@@ -5,7 +5,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- Generated columns are not computed yet before an update; the others are bookkeeping.
-  c_unseen constant text[] := '{email_key,username_key,failed_login_attempts,locked_until,last_login_at,password_hash}';
+  c_unseen constant text[] := array[
+    'email_key', 'username_key', 'failed_login_attempts', 'locked_until', 'last_login_at', 'password_hash'];
 begin
   if (to_jsonb(new) - c_unseen) is distinct from (to_jsonb(old) - c_unseen) then
     new.version := old.version + 1;
