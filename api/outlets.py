@@ -149,7 +149,9 @@ def explained(error: Exception) -> DeliveryError:
         reply = f"{error.code} {enhanced[0]}" if enhanced else str(error.code)
         is_final = error.code >= 500 and isinstance(error, _OF_THE_MESSAGE) and not is_policy
         return DeliveryError(f"{stage} was answered {reply}", is_final)
-    if isinstance(error, aiosmtplib.SMTPNotSupported | ValueError):
+    if isinstance(error, aiosmtplib.SMTPNotSupported) or (
+        isinstance(error, ValueError) and not isinstance(error, OSError)  # a certificate's error is both
+    ):
         return DeliveryError("the mail server takes no such address", is_final=True)
     cause = error.__cause__ or error
     detail = getattr(cause, "verify_message", None) or type(cause).__name__
