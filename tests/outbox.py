@@ -48,7 +48,7 @@ def message(service: Service, message_id: str) -> dict[str, Any]:
 def messages(service: Service, user_id: str) -> list[dict[str, Any]]:
     """A person's rows of the outbox, in order."""
     with service.database.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute("select * from app.outbox where user_id = %s order by id", [user_id]).fetchall()
+        return cursor.execute("select * from app.outbox where user_id = %s order by created_at", [user_id]).fetchall()
 
 
 def sent(service: Service, message_id: str) -> dict[str, Any]:
