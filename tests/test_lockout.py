@@ -34,6 +34,7 @@ def looks(answer: httpx.Response) -> tuple[object, ...]:
 
 
 def test_many_wrong_logins_at_once_are_all_counted_and_lock_the_account(start_service: StartService) -> None:
+    """BR-404"""
     service = start_service(PGROSTER_HASH_QUEUE=str(GUESSES))
     ann = member(service)
     clients = [client_of(service) for _ in range(GUESSES)]
@@ -95,6 +96,7 @@ def test_an_administrator_ends_a_lock(service: Service) -> None:
 
 
 def test_unknown_wrong_locked_suspended_and_deleted_look_the_same(service: Service) -> None:
+    """BR-408"""
     admin = holder(service, "admin")
     wrong, locked, suspended, deleted = (member(service) for _ in range(4))
     for _ in range(10):

@@ -37,10 +37,11 @@ create table audit.audit_logs (
   constraint audit_logs_pkey primary key (occurred_at, id),
   constraint audit_logs_action_form check (action ~ '^[a-z_]+\.[a-z_]+$'),
   constraint audit_logs_values_fit_action check (
+    -- Erased values have lost their salt.
     case split_part(action, '.', 2)
-      when 'inserted' then old_values is null
+      when 'inserted' then old_values is null and (new_values is not null or values_salt is null)
       when 'updated'  then changed_fields is not null
-      when 'deleted'  then new_values is null
+      when 'deleted'  then new_values is null and (old_values is not null or values_salt is null)
       else old_values is null and new_values is null
     end)
 ) partition by range (occurred_at);

@@ -86,13 +86,17 @@ comment on column app.phone_verification_codes.expires_at is 'Until when it work
 comment on column app.phone_verification_codes.used_at is 'When it was used.';
 comment on column app.phone_verification_codes.revoked_at is 'When a newer code, or too many wrong ones, ended it.';
 
+create domain app.message_payload as jsonb
+  constraint message_payload_is_object check (jsonb_typeof(value) = 'object');
+comment on domain app.message_payload is 'What a message needs, tokens and codes included: as secret as they are.';
+
 create table app.outbox (
   id              uuid primary key default private.uuid_v7(),
   user_id         uuid constraint outbox_user_id_fkey references app.users on delete cascade,
   channel         text not null constraint outbox_channel_known check (channel in ('email', 'sms')),
   template        text not null constraint outbox_template_form check (template ~ '^[a-z_]{2,64}$'),
   recipient       text,
-  payload         jsonb,
+  payload         app.message_payload,
   attempts        integer not null default 0 constraint outbox_attempts_range check (attempts >= 0),
   next_attempt_at timestamptz default private.now(),
   last_error      text,

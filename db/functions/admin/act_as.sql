@@ -23,6 +23,8 @@ begin
   end if;
   if v_user_id is null then
     perform private.fail('not_found');
+  elsif not exists (select from app.users u where u.id = v_user_id and u.status in ('active', 'inactive')) then
+    perform private.fail('status_conflict');
   end if;
   perform private.open_session(v_user_id, v_secret, interval '1 hour', null, session_user);
   perform set_config('request.session', v_secret, false);

@@ -6,19 +6,22 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_now    timestamptz := private.now();
+  v_before timestamptz := v_now - (select s.restore_within from app.settings s);
   v_user   record;
   v_erased integer := 0;
 begin
   for v_user in
-    select u.id, case when u.data_retention_until < private.now() then 'retention' else 'deletion' end as reason
+    select u.id, case when u.data_retention_until < v_now then 'retention' else 'deletion' end as reason
     from app.users u
-    where (u.data_retention_until < private.now()
-           or u.deleted_at < private.now() - (select s.restore_within from app.settings s))
+    where (u.data_retention_until < v_now or u.deleted_at < v_before)
       and not exists (select from app.erasures e where e.user_id = u.id)
       and (u.status = 'deleted' or not exists (select from private.admins a where a.user_id = u.id))
     limit anonymize_expired_users.max_rows
     for update of u skip locked
   loop
+    -- Somebody may have erased it between the search and the lock.
+    continue when exists (select from app.erasures e where e.user_id = v_user.id);
     perform private.erase_account(v_user.id, v_user.reason);
     v_erased := v_erased + 1;
   end loop;

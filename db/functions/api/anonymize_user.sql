@@ -7,6 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform private.authorize('api.anonymize_user(uuid)');
+  perform private.check_outranks(anonymize_user.id);
   perform private.erase_account(anonymize_user.id, 'request');
 end
 $$;
@@ -14,7 +15,7 @@ comment on function api.anonymize_user(uuid) is $$
 @http POST /v1/users/{id}/anonymize
 @status 202
 @permission users:write
-@errors not_found status_conflict last_admin
+@errors not_found status_conflict last_admin above_own_permissions
 
 Erase a person's data for good.
 

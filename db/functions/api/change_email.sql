@@ -7,11 +7,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_account app.users;
+  v_user_id uuid := private.reauthenticate(verified_hash);
   v_taken   uuid := private.find_user(new_email);
+  v_account app.users;
 begin
-  select u.* into v_account from app.users u where u.id = private.reauthenticate(verified_hash);
-  if v_account.id is null or not private.count_mail(v_account.id) then
+  select u.* into v_account from app.users u where u.id = v_user_id;
+  if v_account.id is null or not private.count_mail(v_account.id::text, true) or not private.count_mail(new_email) then
     return;
   end if;
   perform private.send(v_account.id, 'email_change_requested', v_account.email, jsonb_build_object('new_email', new_email));

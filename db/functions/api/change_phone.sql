@@ -9,8 +9,8 @@ declare
   v_user_id uuid := private.lock_own_account();
   v_code    text := private.random_code();
 begin
-  if not private.count_mail(v_user_id) then
-    perform private.fail('rate_limited');
+  if not private.count_mail(v_user_id::text, true) or not private.count_mail(phone, true) then
+    return;
   end if;
   update app.phone_verification_codes c set revoked_at = private.now()
   where c.user_id = v_user_id and c.used_at is null and c.revoked_at is null;

@@ -10,7 +10,7 @@ declare
 begin
   perform private.authorize('api.drop_role(app.role_name)');
   v_role_id := private.lock_custom_role(drop_role.name);
-  perform private.check_grantable(v_role_id);
+  perform private.check_grantable(v_role_id, private.now());
   delete from app.user_roles ur where ur.role_id = v_role_id;
   delete from app.role_permissions rp where rp.role_id = v_role_id;
   delete from app.roles r where r.id = v_role_id;

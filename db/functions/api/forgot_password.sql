@@ -9,9 +9,12 @@ declare
   v_account app.users;
 begin
   select u.* into v_account from app.users u where u.id = private.find_user(forgot_password.email) for update;
-  if v_account.status in ('active', 'inactive') and private.count_mail(v_account.id) then
+  if not private.count_mail(forgot_password.email) then
+    return;
+  end if;
+  perform audit.record_event('password.reset_requested', v_account.id);
+  if v_account.status in ('active', 'inactive') then
     perform private.send_password_token(v_account, 'reset');
-    perform audit.record_event('password.reset_requested', v_account.id);
   end if;
 end
 $$;

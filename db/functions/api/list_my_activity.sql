@@ -1,4 +1,5 @@
 -- What happened to my account. Whoever tried my password shows with their address; an administrator who helped does not.
+-- What an operator did in psql, where no request is, was not done by myself, even if they acted as me.
 create or replace function api.list_my_activity(cursor text default null, "limit" app.page_size default 20)
 returns api.activity_page
 language plpgsql
@@ -12,7 +13,7 @@ declare
   v_page    api.activity_page;
   v_ids     bigint[];
 begin
-  select coalesce(array_agg((e.occurred_at, e.action, e.actor_user_id is not distinct from v_user_id,
+  select coalesce(array_agg((e.occurred_at, e.action, (e.actor_user_id = v_user_id and e.request_id is not null) is true,
                              case when m.is_mine then e.actor_session_id end,
                              case when m.is_mine then host(e.client_address) end,
                              case when m.is_mine then e.user_agent end,

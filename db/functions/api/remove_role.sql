@@ -9,8 +9,9 @@ declare
   v_role_id uuid;
 begin
   perform private.authorize('api.remove_role(uuid,app.role_name)');
+  perform private.check_outranks(remove_role.id);
   select r.id into v_role_id from app.roles r where r.name = remove_role.name;
-  perform private.check_grantable(v_role_id);
+  perform private.check_grantable(v_role_id, private.now());
   if remove_role.name = 'admin' then
     perform private.keep_an_admin(remove_role.id);
   end if;

@@ -9,8 +9,11 @@ declare
   v_account app.users;
 begin
   select u.* into v_account from app.users u where u.id = private.find_user(request_email_verification.email) for update;
-  if v_account.status = 'inactive' and not v_account.is_email_verified
-     and private.count_mail(v_account.id) then
+  if not private.count_mail(request_email_verification.email) then
+    return;
+  end if;
+  perform audit.record_event('email.verification_requested', v_account.id);
+  if v_account.status = 'inactive' and not v_account.is_email_verified then
     perform private.send_email_verification(v_account.id, v_account.email);
   end if;
 end

@@ -7,16 +7,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform private.authorize('api.revoke_user_sessions(uuid)');
-  if not exists (select from app.users u where u.id = revoke_user_sessions.id for update) then
-    perform private.fail('not_found');
-  end if;
+  perform private.check_outranks(revoke_user_sessions.id);
   perform private.end_sessions(revoke_user_sessions.id, 'revoked');
 end
 $$;
 comment on function api.revoke_user_sessions(uuid) is $$
 @http DELETE /v1/users/{id}/sessions
 @permission sessions:manage
-@errors not_found
+@errors not_found above_own_permissions
 
 End all sessions of an account.
 $$;

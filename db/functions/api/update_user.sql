@@ -20,7 +20,8 @@ declare
   v_version bigint;
 begin
   perform private.authorize('api.update_user(uuid,text[],app.username,app.person_name,app.person_name,app.phone,app.locale,app.web_url,app.metadata,text)');
-  select u.version into v_version from app.users u where u.id = update_user.id and u.deleted_at is null for update;
+  perform private.check_outranks(update_user.id);
+  select u.version into v_version from app.users u where u.id = update_user.id and u.deleted_at is null;
   if v_version is null then
     perform private.fail('not_found');
   end if;
@@ -33,7 +34,7 @@ $$;
 comment on function api.update_user(uuid, text[], app.username, app.person_name, app.person_name, app.phone, app.locale, app.web_url, app.metadata, text) is $$
 @http PATCH /v1/users/{id}
 @permission users:write
-@errors not_found username_taken precondition_failed metadata_too_large
+@errors not_found username_taken precondition_failed metadata_too_large above_own_permissions
 
 Change an account's data.
 

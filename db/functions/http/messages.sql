@@ -11,6 +11,7 @@ as $$
     ('email_change_requested', 'email', array['new_email']),
     ('email_changed',          'email', array['new_email']),
     ('email_already_used',     'email', array[]::text[]),
+    ('username_already_used',  'email', array[]::text[]),
     ('password_changed',       'email', array[]::text[]),
     ('verify_phone',           'sms',   array['code'])
 $$;

@@ -15,7 +15,7 @@ as $$
     ('session_expired',         401, 'The session has ended.', 'Sign in again.'),
     ('reauthentication_failed', 401, 'The password is not right.', 'Send the current password.'),
     ('forbidden',               403, 'You are not allowed to do this.', 'Ask an administrator for a role with the permission that the route names.'),
-    ('above_own_permissions',   403, 'The role allows more than you may yourself.', 'Ask somebody who holds its permissions.'),
+    ('above_own_permissions',   403, 'This goes beyond your own permissions.', 'Ask somebody who holds all permissions of that role or account.'),
     ('audit_append_only',       403, 'The audit log is append-only.', 'Rows leave the log only with their whole partition, when its retention has passed.'),
     ('not_found',               404, 'There is no such thing here.', 'Check the path and the id.'),
     ('method_not_allowed',      405, 'This path does not take that method.', 'Use one of the methods in the Allow header.'),

@@ -13,9 +13,10 @@ begin
   if v_account.id is null then
     perform private.fail('not_found');
   end if;
-  select case when t.target = 'verified or not' then
-           case when v_account.is_email_verified then 'active' else 'inactive' end
-         else t.target end
+  select case
+           when t.target = 'as before' and v_account.suspended_at is not null then 'suspended'
+           when t.target in ('as before', 'verified or not') then case when v_account.is_email_verified then 'active' else 'inactive' end
+           else t.target end
   into v_target
   from (values
     ('suspend',    'active',    'suspended'),
@@ -24,7 +25,7 @@ begin
     ('delete',     'active',    'deleted'),
     ('delete',     'inactive',  'deleted'),
     ('delete',     'suspended', 'deleted'),
-    ('restore',    'deleted',   'verified or not')
+    ('restore',    'deleted',   'as before')
   ) as t (transition, source, target)
   where t.transition = change_status.transition and t.source = v_account.status;
   if v_target is null then
@@ -35,7 +36,8 @@ begin
   end if;
   update app.users u set
     status = v_target,
-    suspended_at = case when v_target = 'suspended' then private.now() when v_target <> 'deleted' then null else u.suspended_at end,
+    -- A deletion keeps it, so that a restoration does not lift a suspension.
+    suspended_at = case v_target when 'suspended' then coalesce(u.suspended_at, private.now()) when 'deleted' then u.suspended_at end,
     deleted_at = case when v_target = 'deleted' then private.now() end
   where u.id = change_status.user_id;
   if v_target in ('suspended', 'deleted') then

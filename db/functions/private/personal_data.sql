@@ -1,5 +1,5 @@
 -- Art. 15 says everything, so the tables are found by their foreign keys and none can be forgotten. Secrets are left
--- out by their types: a digest tells a person nothing.
+-- out by their types: a digest tells a person nothing, and a token on its way by mail would serve whoever has the session.
 create or replace function private.personal_data(user_id uuid) returns jsonb
 language plpgsql
 stable

@@ -19,8 +19,9 @@ begin
     get diagnostics v_rows = row_count;
     v_removed := v_removed || jsonb_build_object((select c.relname from pg_class c where c.oid = v_table.relation), v_rows);
   end loop;
-  delete from app.idempotency_keys k where k.caller = remove_personal_rows.user_id::text;
-  delete from app.rate_limits r where r.subject = 'user ' || remove_personal_rows.user_id;
+  -- Answers that are kept to be given again show the person too, also to others.
+  delete from app.idempotency_keys k
+  where k.caller = remove_personal_rows.user_id::text or strpos(k.answer, remove_personal_rows.user_id::text) > 0;
   return v_removed;
 end
 $$;

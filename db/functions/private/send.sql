@@ -15,8 +15,8 @@ begin
   end if;
   insert into app.outbox (user_id, channel, template, recipient, payload)
   values (send.user_id, send.channel, send.template, send.recipient,
-          send.payload || jsonb_build_object('service_name', (select s.service_name from app.settings s),
-                                             'username', (select u.username from app.users u where u.id = send.user_id)));
+          jsonb_build_object('service_name', (select s.service_name from app.settings s),
+                             'username', (select u.username from app.users u where u.id = send.user_id)) || send.payload);
   notify pgroster_outbox;
 end
 $$;
