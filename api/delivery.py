@@ -20,6 +20,7 @@ import psycopg
 from jinja2 import Environment
 from psycopg import AsyncConnection
 
+from api.links import link_template
 from api.mail import DeliveryError, Kind, Message, environment, mistakes, render
 from api.outlets import Outlet
 from api.settings import OperatorError, Settings
@@ -139,7 +140,7 @@ async def _deliver(courier: Courier, seam: Connection, outlet: Outlet, message: 
 async def _attempt(courier: Courier, outlet: Outlet, message: Message) -> DeliveryError | None:
     try:
         async with asyncio.timeout(ATTEMPT_SECONDS):
-            await outlet.send(message, render(courier.templates, message, courier.settings.link_template))
+            await outlet.send(message, render(courier.templates, message, link_template(courier.settings)))
     except DeliveryError as failure:
         return failure
     except TimeoutError:

@@ -5,6 +5,7 @@ The page asks no other host for anything, and runs nothing but its own script: t
 
 import re
 from base64 import b64encode
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -16,36 +17,50 @@ from litestar.types import ASGIApp
 from api import ROOT
 from api.answers import Answer
 from api.errors import Problem
-from api.settings import ACCOUNT_PAGE
+from api.settings import Settings
 
-PAGE = ROOT / "api" / "pages" / "account.html"
+PATH = "/account"
+_FILE = ROOT / "api" / "pages" / "account.html"
 _ACTION = re.compile(r'<form data-action="(\w+)"')
 _INLINE = r"<{0}>(.*?)</{0}>"
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page as it is sent. `actions`: the names of the messages whose links it takes."""
+
+    content: bytes
+    headers: dict[str, str]
+    actions: frozenset[str]
+
+
+def link_template(settings: Settings) -> str:
+    """Where links in mails lead, with {action} and {token}; what stands behind the # reaches no server."""
+    return settings.link_template or f"{settings.origin}{PATH}/{{action}}#token={{token}}"
+
+
 def account_page() -> HTTPRouteHandler:
     """The handler that serves the page, under the name of each message whose link leads to it."""
-    content, actions, headers = page()
 
     async def handle(request: Request[Any, Any, Any]) -> ASGIApp:
-        if request.path_params["action"] not in actions:
+        if request.path_params["action"] not in page().actions:
             raise Problem("not_found")
-        return Answer(200, content, b"text/html; charset=utf-8", headers)
+        return Answer(200, page().content, b"text/html; charset=utf-8", page().headers)
 
-    path = f"{ACCOUNT_PAGE}/{{action:str}}"
+    path = f"{PATH}/{{action:str}}"
     return HTTPRouteHandler(path, http_method=["GET", "HEAD"], status_code=200, opt={"template": path})(handle)
 
 
 @cache
-def page() -> tuple[bytes, frozenset[str], dict[str, str]]:
-    """The page, the actions that it knows (the names of the messages with a token), and the headers it is sent with."""
-    source = PAGE.read_text(encoding="utf-8")
+def page() -> Page:
+    """The page, read once."""
+    source = _FILE.read_text(encoding="utf-8")
     policy = (
         f"default-src 'none'; script-src {_digest(source, 'script')}; style-src {_digest(source, 'style')}; "
         "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
-    return source.encode(), frozenset(_ACTION.findall(source)), headers
+    return Page(source.encode(), headers, frozenset(_ACTION.findall(source)))
 
 
 def _digest(source: str, element: str) -> str:

@@ -29,7 +29,8 @@ from jinja2 import (
 )
 
 from api import ROOT
-from api.settings import LOOPBACK, Settings, mailbox
+from api.mail_settings import LOOPBACK, mailbox
+from api.settings import Settings
 
 TEMPLATES = ROOT / "api" / "templates"
 COMMON = frozenset({"service_name", "username"})
@@ -37,6 +38,8 @@ COMMON = frozenset({"service_name", "username"})
 SECRET = "token"  # noqa: S105 - the name of a key
 """A payload with this key is told `link` instead: where the token is used."""
 SUBJECT = "Subject: "
+SMS = "sms"
+"""The channel of texts to telephones; the messages of any other are mails."""
 
 
 class DeliveryError(Exception):
@@ -110,7 +113,7 @@ def mistakes(templates: Environment, kinds: Iterable[Kind]) -> Iterator[str]:
                 yield f"templates/{name}: uses {', '.join(sorted(unknown))}, which {kind.template} is not told"
             if left_out := told - used:
                 yield f"templates/{name}: leaves out {', '.join(sorted(left_out))}"
-            if kind.channel == "email" and name.endswith(".txt") and not source.startswith(SUBJECT):
+            if kind.channel != SMS and name.endswith(".txt") and not source.startswith(SUBJECT):
                 yield f"templates/{name}: does not begin with a line {SUBJECT}…"
     for name in sorted(set(templates.list_templates()) - expected):
         if not name.startswith("_"):
@@ -119,7 +122,7 @@ def mistakes(templates: Environment, kinds: Iterable[Kind]) -> Iterator[str]:
 
 def files_of(template: str, channel: str) -> list[str]:
     """The files that a message is made from."""
-    return [f"{template}.txt", f"{template}.html"] if channel == "email" else [f"{template}.txt"]
+    return [f"{template}.txt", f"{template}.html"] if channel != SMS else [f"{template}.txt"]
 
 
 def variables(templates: Environment, name: str) -> set[str]:
@@ -146,7 +149,7 @@ def render(templates: Environment, message: Message, link_template: str) -> Text
         filled = [templates.get_template(name).render(values) for name in files_of(message.template, message.channel)]
     except Exception as error:  # whatever a template can do wrong
         raise DeliveryError(f"its text could not be made: {type(error).__name__}") from error
-    if message.channel != "email":
+    if message.channel == SMS:
         return Text(None, filled[0].strip(), None)
     head, _, body = filled[0].partition("\n")
     subject = " ".join(head.removeprefix(SUBJECT).split())

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiosmtplib
 import httpx
 
-from api.mail import DeliveryError, Message, Text, compose, sender
+from api.mail import SMS, DeliveryError, Message, Text, compose, sender
 from api.settings import Settings, write_secret
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells addresses at info, and a webhook's may be a secret
@@ -49,9 +49,9 @@ class Outlet:
     async def send(self, message: Message, text: Text) -> None:
         """Hand a message over. Raises DeliveryError where that is not certain to have happened."""
         settings = self._settings
-        if message.channel == "email" and settings.smtp_host:
+        if message.channel != SMS and settings.smtp_host:
             await self._mail(compose(message, text, self._author))
-        elif message.channel == "email":
+        elif message.channel != SMS:
             mail = compose(message, text, self._author, "8bit")
             content = mail.as_bytes(policy=SMTPUTF8.clone(linesep="\n"))
             await asyncio.to_thread(store, settings.var / "mail" / f"{message.id}.eml", content)
@@ -149,7 +149,9 @@ def explained(error: Exception) -> DeliveryError:
         reply = f"{error.code} {enhanced[0]}" if enhanced else str(error.code)
         is_final = error.code >= 500 and isinstance(error, _OF_THE_MESSAGE) and not is_policy
         return DeliveryError(f"{stage} was answered {reply}", is_final)
-    if isinstance(error, aiosmtplib.SMTPNotSupported | ValueError):
+    if isinstance(error, aiosmtplib.SMTPNotSupported) or (
+        isinstance(error, ValueError) and not isinstance(error, OSError)  # a certificate's error is both
+    ):
         return DeliveryError("the mail server takes no such address", is_final=True)
     cause = error.__cause__ or error
     detail = getattr(cause, "verify_message", None) or type(cause).__name__

@@ -7,26 +7,21 @@ import difflib
 import os
 import secrets
 import sys
-from email.headerregistry import Address
-from email.policy import SMTP
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from string import Formatter
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from api import ROOT
+from api.mail_settings import MailSettings
 
 Network = IPv4Network | IPv6Network
 PREFIX = "PGROSTER_"
-SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409, RFC 8314, RFC 5321
-ACCOUNT_PAGE = "/account"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class OperatorError(Exception):
@@ -37,7 +32,7 @@ class OperatorError(Exception):
         self.exit_code = exit_code
 
 
-class Settings(BaseSettings):
+class Settings(MailSettings):
     """The environment, read once; use `load()`, which explains a bad value in one line."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
@@ -83,31 +78,6 @@ class Settings(BaseSettings):
         default=(), description="networks whose X-Forwarded-For counts, like 10.0.0.0/8,::1 (none)"
     )
     reload_poll: float = Field(default=5.0, ge=0.1, le=3600, description="seconds between two looks for new functions")
-    smtp_host: str | None = Field(
-        default=None, min_length=1, description="where mail is handed over; without it mails are written to VAR/mail"
-    )
-    smtp_tls: Literal["starttls", "tls", "none"] = Field(default="starttls", description="starttls, tls or none")
-    smtp_port: int = Field(
-        default_factory=lambda data: SMTP_PORTS.get(data.get("smtp_tls", ""), 0),
-        ge=1,
-        le=65535,
-        description="port of SMTP_HOST (587 with starttls, 465 with tls, 25 with none)",
-    )
-    smtp_username: str | None = Field(default=None, min_length=1, description="login at SMTP_HOST")
-    smtp_password: str | None = Field(default=None, min_length=1, repr=False, description="its password")
-    mail_from: str | None = Field(default=None, description="sender of mails, as address or as Name <address>")
-    sms_webhook: str | None = Field(
-        default=None,
-        repr=False,
-        description="where texts for telephones are posted as JSON; without it they are written to VAR/sms",
-    )
-    sms_token: str | None = Field(
-        default=None, min_length=1, repr=False, description="bearer token that SMS_WEBHOOK asks for"
-    )
-    link_template: str = Field(
-        default_factory=lambda data: data.get("origin", "") + ACCOUNT_PAGE + "/{action}#token={token}",
-        description="where links in mails lead, with {action} and {token} (the page of this service)",
-    )
 
     @field_validator("database_url")
     @classmethod
@@ -125,7 +95,7 @@ class Settings(BaseSettings):
     def _is_absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
-    @field_validator("log_format", "log_level", "smtp_tls", mode="before")
+    @field_validator("log_format", "log_level", mode="before")
     @classmethod
     def _in_lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
@@ -148,66 +118,6 @@ class Settings(BaseSettings):
             raise ValueError("is no origin like https://accounts.example.com (no path)")
         return f"{parts.scheme}://{parts.netloc}"
 
-    @field_validator("mail_from")
-    @classmethod
-    def _is_mailbox(cls, value: str | None) -> str | None:
-        if value is not None and mailbox(value) is None:
-            raise ValueError("is no sender like accounts@example.com or Example <accounts@example.com>")
-        return value
-
-    @field_validator("sms_webhook")
-    @classmethod
-    def _is_guarded_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if not parts.hostname or not (
-            parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        ):
-            raise ValueError("is no address like https://sms.example.com/send (http only on this machine)")
-        return value
-
-    @field_validator("link_template")
-    @classmethod
-    def _is_link(cls, value: str) -> str:
-        try:
-            names = [name for _, name, _, _ in Formatter().parse(value) if name is not None]
-        except ValueError:
-            names = []
-        if (
-            "token" not in names
-            or not set(names) <= {"action", "token"}
-            or not value.startswith(("http://", "https://"))
-        ):
-            raise ValueError("is no address like https://www.example.com/{action}?token={token}")
-        return value
-
-    @model_validator(mode="after")
-    def _fit_together(self) -> Self:
-        if (self.smtp_username is None) != (self.smtp_password is None):
-            raise ValueError(f"{PREFIX}SMTP_USERNAME and {PREFIX}SMTP_PASSWORD: set both or neither")
-        if self.smtp_username and not self.smtp_host:
-            raise ValueError(f"{PREFIX}SMTP_USERNAME: has no meaning without {PREFIX}SMTP_HOST")
-        if self.smtp_host and not self.mail_from:
-            raise ValueError(f"{PREFIX}MAIL_FROM: is needed with {PREFIX}SMTP_HOST, for example accounts@example.com")
-        if self.smtp_username and self.smtp_tls == "none" and self.smtp_host not in LOOPBACK:
-            raise ValueError(f"{PREFIX}SMTP_TLS: none would send the password in clear text; use starttls or tls")
-        if self.sms_token and not self.sms_webhook:
-            raise ValueError(f"{PREFIX}SMS_TOKEN: has no meaning without {PREFIX}SMS_WEBHOOK")
-        return self
-
-
-def mailbox(value: str) -> Address | None:
-    """The one mailbox that a From header names (RFC 5322, 3.6.2); None where it is anything else."""
-    try:
-        header = SMTP.header_factory("From", value)
-    except (ValueError, IndexError):  # how the parser says that it understands nothing
-        return None
-    if header.defects or len(header.addresses) != 1:
-        return None
-    found: Address = header.addresses[0]
-    return found if found.username and found.domain else None
-
 
 def local_url(host: str, port: int) -> str:
     """The address to try from this machine; a host that means "all interfaces" becomes the loopback one."""
@@ -223,7 +133,7 @@ def variable(name: str) -> str:
 def listing() -> str:
     """All settings as text: variable, default, what it is."""
     lines = []
-    for name, field in Settings.model_fields.items():
+    for name, field in sorted(Settings.model_fields.items(), key=lambda item: item[0] in MailSettings.model_fields):
         default = field.default
         shown = f" ({default})" if isinstance(default, str | int | float) else ""
         lines.append(f"  {variable(name):<33}{field.description}{shown}")
