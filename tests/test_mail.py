@@ -212,6 +212,19 @@ def test_the_owner_of_a_taken_address_is_told_and_the_caller_is_not(service: Ser
     assert bob.username not in told.text
 
 
+def test_private_registration_tells_by_mail_what_it_does_not_answer(service: Service, post: MailServer) -> None:
+    ann, bob, cid = member(service), Person(service, "bob"), Person(service, "cid")
+    bob.username = ann.username
+    cid.email = ann.email
+    service.database.execute("update app.settings set registration = 'private'")
+    try:
+        assert {bob.register().status_code, cid.register().status_code} == {202}
+    finally:
+        service.database.execute("update app.settings set registration = 'public'")
+    assert "belongs to somebody else" in post.to(bob.email)[0].text
+    assert "entered this email address" in post.to(ann.email, 2)[-1].text
+
+
 def test_a_telephone_is_confirmed_with_the_code_that_was_sent_to_it(service: Service, phones: Webhook) -> None:
     ann = member(service)
     number = number_of(ann, "+4179")

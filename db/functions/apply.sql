@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '303f3ce6f1d65896ed2d8f965076b3f492e2090290d424d848317de7a2c675c4';
+set local pgroster.functions_digest = '4510b4fc2d79c18d09d0072a3de825cb0877546ec792ba40f3003e1cd912e4e4';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -47,6 +47,7 @@ set local check_function_bodies = off;
 \ir private/mail_subject.sql
 \ir private/make_cursor.sql
 \ir private/may_give.sql
+\ir private/moot_reason.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
@@ -63,6 +64,7 @@ set local check_function_bodies = off;
 \ir private/remove_personal_rows.sql
 \ir private/request_value.sql
 \ir private/require_user.sql
+\ir private/retry_after.sql
 \ir private/revoke_mailed_tokens.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
@@ -98,9 +100,13 @@ set local role roster_audit_owner;
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/claim_message.sql
 \ir http/enter.sql
+\ir http/fail_message.sql
+\ir http/finish_message.sql
 \ir http/limits.sql
 \ir http/login_hash.sql
+\ir http/messages.sql
 \ir http/own_hash.sql
 \ir http/own_words.sql
 \ir http/password_words.sql
@@ -206,6 +212,7 @@ set local check_function_bodies = on;
 \ir private/mail_subject.sql
 \ir private/make_cursor.sql
 \ir private/may_give.sql
+\ir private/moot_reason.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
@@ -222,6 +229,7 @@ set local check_function_bodies = on;
 \ir private/remove_personal_rows.sql
 \ir private/request_value.sql
 \ir private/require_user.sql
+\ir private/retry_after.sql
 \ir private/revoke_mailed_tokens.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
@@ -257,9 +265,13 @@ set local role roster_audit_owner;
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/claim_message.sql
 \ir http/enter.sql
+\ir http/fail_message.sql
+\ir http/finish_message.sql
 \ir http/limits.sql
 \ir http/login_hash.sql
+\ir http/messages.sql
 \ir http/own_hash.sql
 \ir http/own_words.sql
 \ir http/password_words.sql

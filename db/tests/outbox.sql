@@ -37,15 +37,15 @@ select is_empty(
   'every message of the list is sent by some function');
 
 -- http.claim_message(): a lease
-select is((select c.id from http.claim_message() c), (pg_temp.message()).id, 'a message that is due is handed to a worker');
+select is((select c.id from http.claim_message() c), (pg_temp.message()).id, 'BR-116: a message that is due is handed to a worker');
 select is((pg_temp.message()).attempts, 1, 'the attempt is counted before anything is sent');
 select is(pg_temp.seconds_until((pg_temp.message()).next_attempt_at), 120, 'the message is lent for two minutes');
 select isnt((pg_temp.message()).payload, null, 'a lent message is still whole');
-select is(pg_temp.claim(), null, 'nobody else gets it meanwhile');
+select is(pg_temp.claim(), null, 'BR-116: nobody else gets it meanwhile');
 update private.clock set shift = '119 seconds';
 select is(pg_temp.claim(), null, 'not even shortly before the end');
 update private.clock set shift = '121 seconds';
-select is(pg_temp.claim(), (pg_temp.message()).id, 'a worker that died leaves a message that comes due again');
+select is(pg_temp.claim(), (pg_temp.message()).id, 'BR-116: a worker that died leaves a message that comes due again');
 select is((pg_temp.message()).attempts, 2, 'that is another attempt');
 
 -- http.fail_message()
@@ -64,9 +64,9 @@ select is(length((pg_temp.message()).last_error), 200, 'it is cut');
 -- private.retry_after()
 select results_eq(
   $$ select extract(epoch from private.retry_after(n))::integer from generate_series(1, 12) n $$,
-  array[30, 60, 120, 240, 480, 960, 1920, 3840, 7680, 15360, 21600, 21600], 'waits double from half a minute to six hours');
+  array[30, 60, 120, 240, 480, 960, 1920, 3840, 7680, 15360, 21600, 21600], 'BR-117: waits double from half a minute to six hours');
 select isnt(private.retry_after(14), null, 'after the fourteenth failure there is another attempt');
-select is(private.retry_after(15), null, 'after the fifteenth there is none');
+select is(private.retry_after(15), null, 'BR-117: after the fifteenth there is none');
 select cmp_ok((select sum(private.retry_after(n)) from generate_series(1, 14) n), '>', '1 day'::interval, 'all attempts together take longer than a day');
 
 -- http.finish_message()
@@ -74,7 +74,7 @@ update private.clock set shift = '10 minutes';
 select is((select c.attempt from http.claim_message() c), 4, 'the message is claimed once more');
 select is(http.finish_message((pg_temp.message()).id), true, 'and handed over');
 select isnt((pg_temp.message()).sent_at, null, 'it is marked as sent');
-select is((pg_temp.message()).payload, null, 'what it said is gone');
+select is((pg_temp.message()).payload, null, 'BR-113: what it said is gone');
 select is((pg_temp.message()).recipient, null, 'and to whom');
 select is((pg_temp.message()).last_error, null, 'and what went wrong before');
 select is(http.finish_message((pg_temp.message()).id), false, 'it is sent once');
@@ -87,10 +87,10 @@ update private.clock set shift = '0';
 -- Given up
 call pg_temp.send('ann@example.org');
 select is(pg_temp.claim(), (pg_temp.message()).id, 'a message without a token is claimed');
-select is(http.fail_message((pg_temp.message()).id, 1, 'the recipient was answered 550', true), true, 'what is refused for good is given up at once');
+select is(http.fail_message((pg_temp.message()).id, 1, 'the recipient was answered 550', true), true, 'BR-117: what is refused for good is given up at once');
 select results_eq(
   $$ select m.payload is null, m.recipient is null, m.next_attempt_at is null, m.failed_at is not null, m.last_error from pg_temp.message() m $$,
-  $$ values (true, true, true, true, 'the recipient was answered 550') $$, 'a dead letter keeps its reason and nothing of what it said');
+  $$ values (true, true, true, true, 'the recipient was answered 550') $$, 'BR-113: a dead letter keeps its reason and nothing of what it said');
 call pg_temp.send('ann@example.org');
 update app.outbox set attempts = 14 where next_attempt_at is not null;
 select is((select c.attempt from http.claim_message() c), 15, 'the last attempt is made');
@@ -105,11 +105,11 @@ select throws_ok(
 -- Not worth sending any more
 call pg_temp.forget();
 update app.password_reset_tokens set revoked_at = private.now();
-select is(pg_temp.claim(), null, 'a token that was revoked is not mailed');
+select is(pg_temp.claim(), null, 'BR-118: a token that was revoked is not mailed');
 select is((pg_temp.message()).last_error, 'its token is not valid any more', 'the message says why');
 call pg_temp.forget();
 update private.clock set shift = '61 minutes';
-select is(pg_temp.claim(), null, 'nor one that has expired');
+select is(pg_temp.claim(), null, 'BR-118: nor one that has expired');
 update private.clock set shift = '0';
 insert into app.phone_verification_codes (user_id, phone, code_hash, expires_at)
 values (pg_temp.ann(), '+41791234567', private.keyed_digest('phone ' || pg_temp.ann() || ' 123456'), private.now() + interval '10 minutes');
