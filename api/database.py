@@ -29,7 +29,7 @@ from api.statements import Statement
 log = logging.getLogger("pgroster.database")
 logging.getLogger("psycopg.pool").setLevel(logging.WARNING)  # it tells every request at info
 
-POOL_TIMEOUT = 0.9
+POOL_TIMEOUT = 0.8
 """Seconds that a request waits for a connection; a client hears of an unreachable database within one second."""
 STATEMENT_TIMEOUT = 12.0
 """Seconds until a silent server is given up; longer than the statement_timeout of the login role, which acts first."""
