@@ -43,7 +43,7 @@ class MailSettings(BaseSettings):
 
     @field_validator("smtp_tls", mode="before")
     @classmethod
-    def _in_lower_case(cls, value: Any) -> Any:
+    def _tls_in_lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
     @field_validator("mail_from")

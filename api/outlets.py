@@ -34,7 +34,37 @@ _STAGES: dict[type[Exception], str] = {
     aiosmtplib.SMTPRecipientRefused: "the recipient",
     aiosmtplib.SMTPDataError: "the message",
 }
+FAILURES = (aiosmtplib.SMTPException, OSError, ValueError)
+"""What aiosmtplib raises; a ValueError for an address that can't be sent safely."""
 _OF_THE_MESSAGE = (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError)
+
+
+async def connected(settings: Settings, tls: ssl.SSLContext) -> aiosmtplib.SMTP:
+    """A connection to the mail server, with TLS and login as configured. Raises what aiosmtplib raises."""
+    connection = aiosmtplib.SMTP(
+        hostname=settings.smtp_host,
+        port=settings.smtp_port,
+        username=settings.smtp_username,
+        password=settings.smtp_password,
+        use_tls=settings.smtp_tls == "tls",
+        start_tls=settings.smtp_tls == "starttls",
+        tls_context=None if settings.smtp_tls == "none" else tls,
+        timeout=SMTP_SECONDS,
+    )
+    try:
+        await connection.connect()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def knock(settings: Settings) -> None:
+    """Go to the mail server as far as the login. Raises DeliveryError."""
+    try:
+        await (await connected(settings, ssl.create_default_context())).quit()
+    except FAILURES as error:
+        raise explained(error) from None
 
 
 class Outlet:
@@ -75,42 +105,24 @@ class Outlet:
         is_kept = self._smtp is not None
         try:
             await self._transmit(mail)
-        except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPResponseException) as error:
+        except FAILURES as error:
             # A server may have ended the kept connection meanwhile; that says nothing about this mail.
-            if not is_kept or not (isinstance(error, aiosmtplib.SMTPServerDisconnected) or error.code == 421):
+            if not is_kept or not (isinstance(error, ConnectionError) or getattr(error, "code", None) == 421):
                 raise explained(error) from None
             try:
                 await self._transmit(mail)
-            except (aiosmtplib.SMTPException, OSError, ValueError) as again:
+            except FAILURES as again:
                 raise explained(again) from None
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise explained(error) from None
 
     async def _transmit(self, mail: EmailMessage) -> None:
-        connection, self._smtp = self._smtp, None  # kept again only after a success
+        connection, self._smtp = self._smtp or await connected(self._settings, self._tls), None
         try:
-            if connection is None:
-                connection = self._connection()
-                await connection.connect()
             recipient = mail["To"].addresses[0].addr_spec
             await connection.send_message(mail, sender=self._author.addr_spec, recipients=[recipient])
-            self._smtp = connection
+            self._smtp = connection  # kept after a success only
         finally:
-            if self._smtp is None and connection is not None:
+            if self._smtp is None:
                 connection.close()
-
-    def _connection(self) -> aiosmtplib.SMTP:
-        settings = self._settings
-        return aiosmtplib.SMTP(
-            hostname=settings.smtp_host,
-            port=settings.smtp_port,
-            username=settings.smtp_username,
-            password=settings.smtp_password,
-            use_tls=settings.smtp_tls == "tls",
-            start_tls=settings.smtp_tls == "starttls",
-            tls_context=None if settings.smtp_tls == "none" else self._tls,
-            timeout=SMTP_SECONDS,
-        )
 
 
 async def post(settings: Settings, tls: ssl.SSLContext, body: dict[str, str]) -> None:

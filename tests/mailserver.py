@@ -73,7 +73,8 @@ class MailServer:
     """What arrived, and how to be unkind.
 
     `replies`: refusals still to be given, by command; `held`: a command that is not answered until `go_on` is set;
-    `cut`: how many times to break the connection in the middle of DATA. `seen` counts commands by name.
+    `cut`: how many times to break the connection in the middle of DATA, `cut_kept`: only one that has brought a mail
+    before. `seen` counts commands by name.
     """
 
     port: int
@@ -85,6 +86,7 @@ class MailServer:
     held: str | None = None
     go_on: threading.Event = field(default_factory=threading.Event)
     cut: int = 0
+    cut_kept: bool = False
     seen: dict[str, int] = field(default_factory=dict)
 
     async def answer(self, command: str, otherwise: str) -> str:
@@ -126,7 +128,7 @@ class MailServer:
         return until(
             lambda: found if len(found := [m for m in self.mails if m.recipients == [address]]) >= count else [],
             seconds,
-            f"{count} mail(s) to {address}; there are {[(m.recipients, m.message['Subject']) for m in self.mails]}",
+            f"{count} mail(s) to {address}",
         )
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -146,10 +148,13 @@ class MailServer:
 class _Smtp(SMTP):
     """Breaks the connection in the middle of DATA as often as it is told to."""
 
+    _mails = 0
+
     async def smtp_DATA(self, arg: str) -> None:
         behind = cast(MailServer, self.event_handler)
-        if not behind.cut:
+        if not behind.cut or (behind.cut_kept and not self._mails):
             await super().smtp_DATA(arg)
+            self._mails += 1
             return
         behind.cut -= 1
         await self.push("354 End data with <CR><LF>.<CR><LF>")

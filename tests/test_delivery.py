@@ -1,5 +1,6 @@
 """Delivery in bad times: servers that refuse, break off or are away, workers that die, and several of them at once."""
 
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 import trustme
 
+from tests.commands import Installation
 from tests.databases import TestDatabase
 from tests.mailserver import LOGIN, MailServer, certificate, listening, mail_server
 from tests.outbox import failed, later, message, messages, occurrences, send, sent, wake
@@ -93,7 +95,7 @@ def test_a_connection_that_breaks_in_the_middle_of_a_mail_costs_one_attempt(star
 
 
 def test_a_kept_connection_that_the_server_ended_costs_none(start_service: StartService) -> None:
-    with mail_server(held="DATA") as post:
+    with mail_server(held="DATA", cut_kept=True) as post:
         service = start_service(**post.environment())
         ann = registered(service)
         until(lambda: post.seen.get("DATA"), 15, "the first mail is under way")
@@ -298,6 +300,23 @@ def test_a_wrong_password_at_the_mail_server_is_told_and_mended_later(
         service = start_service(**post.environment(), **trusted)
         with later(service, "31 seconds"):
             post.to(ann.email)
+
+
+def test_the_doctor_knocks_at_the_mail_server_without_sending(
+    database: TestDatabase, tmp_path: Path, authority: trustme.CA, trusted: dict[str, str]
+) -> None:
+    def checked(environment: dict[str, str]) -> dict[str, str]:
+        more = environment | trusted | {"DATABASE_URL": database.admin_dsn}
+        answer = Installation(tmp_path / "var", more=more).run("doctor", "--json").stdout
+        assert LOGIN[1] not in answer
+        return next(check for check in json.loads(answer) if check["name"] == "mail server")
+
+    with mail_server(with_login=True, starttls=certificate(authority)) as post:
+        assert checked(post.environment())["state"] == "ok"
+        wrong = checked(post.environment(PGROSTER_SMTP_PASSWORD="not the password"))
+        assert wrong["state"] == "fail" and "the login was answered 535" in wrong["found"]
+        assert post.mails == []
+    assert "ConnectionRefusedError" in checked(post.environment())["found"]
 
 
 @pytest.mark.parametrize(
