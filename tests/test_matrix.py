@@ -213,6 +213,7 @@ def path_of(route: str, case: Case) -> str:
     path = route.partition(" ")[2]
     if path == "/v1/me/sessions/{id}":
         return path.replace("{id}", case.open_session())
+    path = path.replace("{action}", "reset_password")
     name = "user" if path.startswith("/v1/users/") else case.role() if "{name}" in path else ""
     return path.replace("{id}", case.target.id).replace("{name}", name).replace("{purpose}", "newsletter")
 
