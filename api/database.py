@@ -40,7 +40,13 @@ WAITING_FACTOR = 32
 ATTEMPTS = 4
 """How often a statement is sent that loses against other transactions: once and three times more."""
 _LOGGED = frozenset({"internal_error", "database_unavailable", "timeout"})
-_CONNECTION = {"connect_timeout": 2, "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
+_CONNECTION: dict[str, Any] = {
+    "connect_timeout": 2,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "fallback_application_name": "pgroster",
+}
 
 
 @dataclass(frozen=True, slots=True)

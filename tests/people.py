@@ -146,6 +146,14 @@ def moved_clock(service: Service, shift: str) -> Iterator[None]:
 
 
 @contextmanager
+def near_the_end(person: Person) -> Iterator[None]:
+    """Less than two seconds are left of somebody's session while the block runs."""
+    query = "select (expires_at - clock_timestamp() - interval '1.9 seconds')::text from app.sessions where id = %s"
+    with moved_clock(person.service, one(person.service, query, person.session["session_id"])):
+        yield
+
+
+@contextmanager
 def early_in_a_minute(service: Service) -> Iterator[None]:
     """A minute of the database's clock has just begun, so that no window of a limit ends while the block runs."""
     rest = one(service, "select (60 - mod(extract(epoch from clock_timestamp()), 60))::text")
