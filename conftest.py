@@ -1,10 +1,14 @@
 """What pytest needs to know about both kinds of tests: tests/ over HTTP, db/tests/ in pgTAP."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pytest_pgtap.plugin import PgTapFile
+from pytest_pgtap.plugin import PgTapFile, PgTapItem
+from pytest_pgtap.plugin.core import report_tap
+
+from api.sqlfile import expand
 
 pytest_plugins = ["tests.databases", "tests.server"]
 
@@ -26,8 +30,26 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"PostgreSQL: {config.getoption('postgres_bin') or 'embedded'}"
 
 
-def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> PgTapFile | None:
+class SqlFile(PgTapFile):
+    """A file of db/tests/, read as psql and pg_prove read it: with what it includes by `\\ir`."""
+
+    def collect(self) -> Iterator[PgTapItem]:
+        """One item a file, as pytest-pgtap has it."""
+        for item in super().collect():
+            yield SqlItem.from_parent(self, name=item.name)
+
+
+class SqlItem(PgTapItem):
+    """The run of one file."""
+
+    def runtest(self) -> None:
+        """Run it in one go and report each of its tests."""
+        runner = self._request.getfixturevalue("_pgtap_runner")
+        report_tap(self, runner.run(expand(self.path).text), self.path.name)
+
+
+def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> SqlFile | None:
     """Collect every file of db/tests/; by itself pytest-pgtap takes only those whose names start with `test`."""
     if file_path.suffix == ".sql" and not file_path.name.startswith("test"):
-        return PgTapFile.from_parent(parent, path=file_path)
+        return SqlFile.from_parent(parent, path=file_path)
     return None

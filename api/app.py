@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from api import keys, logs
+from api import delivery, keys, logs
 from api.answers import of_problem
 from api.client import EXCHANGE, Exchange, address, request_id
 from api.database import Database
@@ -136,9 +136,11 @@ class Application:
         )
         self._service = service
         service.current = await load(service)
+        courier = await delivery.prepare(settings, service.database.dsn)
         await service.database.open()
         self._reloader = Reloader(service, settings.reload_poll)
-        self._tasks = [asyncio.create_task(self._reloader.watch()), asyncio.create_task(_run_jobs(service))]
+        background = (self._reloader.watch(), _run_jobs(service), delivery.run(courier))
+        self._tasks = [asyncio.create_task(each) for each in background]
 
     async def _refresh(self, seen: RouteSet) -> None:
         await self._reloader.refresh(seen)

@@ -1,5 +1,6 @@
 """`pgroster doctor`: looks at every part of the set-up and says what to do about those that are not right."""
 
+import asyncio
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -9,8 +10,9 @@ from typing import Literal
 
 import psycopg
 
-from api import migrate, serve, settings
+from api import migrate, outlets, serve, settings
 from api.embedded import Server, running
+from api.mail import DeliveryError
 from api.servers import check_migratable, check_server, connected
 from api.settings import OperatorError, Settings
 
@@ -45,7 +47,7 @@ def examine() -> list[Check]:
         chosen = settings.load()
     except OperatorError as error:
         return [*checks, Check("settings", "fail", str(error), "mend that environment variable")]
-    checks += [Check("settings", "ok", "all readable"), port(chosen), key_files(chosen)]
+    checks += [Check("settings", "ok", "all readable"), port(chosen), key_files(chosen), mail_server(chosen)]
     try:
         with running(chosen) as server:
             checks += database(server)
@@ -98,6 +100,18 @@ def port(chosen: Settings) -> Check:
             return Check("port", "ok", f"pgroster answers on port {chosen.port}")
         return Check("port", "fail", str(error), "stop what uses it, or set PGROSTER_PORT")
     return Check("port", "ok", f"{chosen.host}:{chosen.port} is free")
+
+
+def mail_server(chosen: Settings) -> Check:
+    """Whether the mail server lets the service in; no mail is sent."""
+    if chosen.smtp_host is None:
+        return Check("mail server", "ok", f"none; mails are written to {chosen.var / 'mail'}")
+    where = f"{chosen.smtp_host}:{chosen.smtp_port}"
+    try:
+        asyncio.run(outlets.knock(chosen))
+    except DeliveryError as error:
+        return Check("mail server", "fail", f"{where}: {error}", "mend the PGROSTER_SMTP_ settings or the server")
+    return Check("mail server", "ok", f"{where} lets the service in")
 
 
 def key_files(chosen: Settings) -> Check:

@@ -55,6 +55,7 @@ class Tags:
     method: str = ""
     path: str = ""
     status: int | None = None
+    empty_status: int | None = None
     permission: str | None = None
     audit: str | None = None
     errors: tuple[str, ...] = ()
@@ -135,9 +136,11 @@ def _http(value: str, tags: Tags) -> None:
 
 
 def _status(value: str, tags: Tags) -> None:
-    if value not in map(str, SUCCESS_STATUSES):
+    statuses = value.split()
+    if not statuses or len(statuses) > 2 or any(status not in map(str, SUCCESS_STATUSES) for status in statuses):
         raise GrammarError(f"@status {value}: a route succeeds with one of {', '.join(map(str, SUCCESS_STATUSES))}")
-    tags.status = int(value)
+    tags.status = int(statuses[0])
+    tags.empty_status = int(statuses[1]) if len(statuses) == 2 else None
 
 
 def _errors(value: str, tags: Tags) -> None:

@@ -159,6 +159,9 @@ def _responses(operation: Operation, routes: OperationSet) -> dict[str, Any]:
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": operation.answer}}
     responses = {str(operation.status): success}
+    if operation.tags.empty_status is not None:
+        empty = {"description": "Accepted, without an answer.", "headers": _header_references(usual[:3])}
+        responses[str(operation.tags.empty_status)] = empty
     if operation.is_read:
         responses["304"] = {"description": "Not changed: If-None-Match names the current ETag."}
     for status, codes in sorted(_problems(operation, routes).items()):
@@ -189,6 +192,8 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
         found.setdefault(registry[code].status, set()).add(code)
     for status in (int(code) for code in operation.tags.errors if code.isdigit()):
         found.setdefault(status, {c for c, p in registry.items() if p.status == status})
+    for another, code in (error.split(":") for error in operation.tags.errors if ":" in error):
+        found.setdefault(int(another), set()).add(code)
     return found
 
 

@@ -54,9 +54,10 @@ def of_tags(function: FunctionFacts, tags: Tags, catalog: Catalog, reserved: tup
     if tags.rate_limit is not None and tags.rate_limit not in catalog.limits:
         yield f"@rate_limit {tags.rate_limit}: no such limit; there are {', '.join(catalog.limits)}"
     statuses = {str(problem.status) for problem in catalog.problems.values()}
-    for code in tags.errors:
-        if code not in catalog.problems and code not in statuses:
-            yield f"@errors {code}: http.problems() has no such code or status"
+    for error in tags.errors:
+        status, _, code = error.rpartition(":")
+        if (code not in catalog.problems and (status or code not in statuses)) or (status and status not in statuses):
+            yield f"@errors {error}: http.problems() has no such code or status"
 
 
 def of_arguments(function: FunctionFacts, tags: Tags, types: Types) -> Iterator[str]:

@@ -109,6 +109,8 @@ def show_next_steps(server: Server, settings: Settings, users: Sequence[SampleUs
     """Print where the service is and what to try."""
     url = local_url(settings.host, settings.port)
     steps = [("in a browser", f"{url}/docs"), ("its state", f"curl {url}/health/ready")]
+    if not settings.smtp_host:
+        steps.append(("its mails", f"ls -t {settings.var / 'mail'}  (no PGROSTER_SMTP_HOST is set, so they stay here)"))
     if users:
         steps.append(("sign in", sign_in_command(url, load_operations(server), users[0])))
     lines = [f"  {name:<14}{step}" for name, step in steps]

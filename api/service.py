@@ -16,12 +16,13 @@ from litestar.types import ASGIApp, ExceptionHandlersMap
 from api.answers import Answer, is_unchanged
 from api.client import EXCHANGE
 from api.errors import ConflictError, FieldError, Problem, RoutesReplacedError, render
+from api.links import account_page
 from api.state import Service
 from api.statements import Statement
 
 log = logging.getLogger("pgroster.service")
 
-RESERVED = ("health", "docs", "openapi.json", "metrics")
+RESERVED = ("account", "health", "docs", "openapi.json", "metrics")
 """First segments of paths that no function may take; a segment never starts with a dot, so .well-known is safe."""
 _DIGEST = Statement(b"select functions_digest from http.deployed")
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
@@ -84,7 +85,7 @@ def service_handlers(service: Service) -> list[HTTPRouteHandler]:
         "/docs": page,
         "/docs/{name:str}": asset,
     }
-    return [
+    return [account_page()] + [
         HTTPRouteHandler(path, http_method=["GET", "HEAD"], status_code=200, opt={"template": path})(function)
         for path, function in handlers.items()
     ]

@@ -2,11 +2,16 @@
 
 from typing import Any
 
+from api import links
+
 _UNLIMITED: dict[str, Any] = {"tags": ["service"], "security": []}
 
 
-def _get(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
-    return {"get": _UNLIMITED | {"operationId": name, "summary": summary, "responses": responses}}
+def _get(
+    name: str, summary: str, responses: dict[str, Any], parameters: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    operation = {"operationId": name, "summary": summary, "parameters": parameters or [], "responses": responses}
+    return {"get": _UNLIMITED | operation}
 
 
 def _content(description: str, media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -69,5 +74,14 @@ SERVICE_PATHS: dict[str, dict[str, Any]] = {
     ),
     "/docs": _get(
         "docs", "Show this document as a page.", {"200": _content("The page.", "text/html", {"type": "string"})}
+    ),
+    f"{links.PATH}/{{action}}": _get(
+        "account",
+        "Show the page that links in mails lead to; it sends the mailed token on when its button is pressed.",
+        {
+            "200": _content("The page.", "text/html", {"type": "string"}),
+            "404": {"description": "No mail has such a link."},
+        },
+        [{"name": "action", "in": "path", "required": True, "schema": {"enum": sorted(links.page().actions)}}],
     ),
 }

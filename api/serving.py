@@ -107,7 +107,7 @@ def _success(
     headers = {"Cache-Control": "no-store"} | headers
     if (cursor := headers.pop(NEXT_CURSOR, None)) is not None:
         headers["Link"] = next_page(incoming.location, incoming.query, cursor)
-    if operation.returns == "void":
+    if operation.returns == "void" or (reply.body is None and reply.status == operation.tags.empty_status is not None):
         return Answer(status, None, headers=headers)
     if reply.body is None:
         raise _with_headers(Problem("not_found"), headers)

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from api import ROOT
+from api.mail_settings import MailSettings
 
 Network = IPv4Network | IPv6Network
 PREFIX = "PGROSTER_"
@@ -31,7 +32,7 @@ class OperatorError(Exception):
         self.exit_code = exit_code
 
 
-class Settings(BaseSettings):
+class Settings(MailSettings):
     """The environment, read once; use `load()`, which explains a bad value in one line."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
@@ -132,7 +133,7 @@ def variable(name: str) -> str:
 def listing() -> str:
     """All settings as text: variable, default, what it is."""
     lines = []
-    for name, field in Settings.model_fields.items():
+    for name, field in sorted(Settings.model_fields.items(), key=lambda item: item[0] in MailSettings.model_fields):
         default = field.default
         shown = f" ({default})" if isinstance(default, str | int | float) else ""
         lines.append(f"  {variable(name):<33}{field.description}{shown}")
@@ -151,9 +152,11 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
+        reason = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:  # settings that do not fit together; the reason names them
+            raise OperatorError(reason, 2) from None
         name = str(first["loc"][0])
         name = variable(name) if name in Settings.model_fields else name
-        reason = first["msg"].removeprefix("Value error, ")
         raise OperatorError(f"{name}: {reason[0].lower()}{reason[1:]}", 2) from None
 
 

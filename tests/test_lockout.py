@@ -59,6 +59,7 @@ def test_no_guess_is_lost_to_another_at_the_same_moment(service: Service) -> Non
 
 
 def test_many_wrong_logins_at_once_are_all_counted_and_lock_the_account(service: Service) -> None:
+    """BR-404"""
     ann = member(service)
     clients = [client_of(service) for _ in range(GUESSES)]
     wrong = together(*[partial(guess, client, ann.email, WRONG_PASSWORD) for client in clients])
@@ -120,6 +121,7 @@ def test_an_administrator_ends_a_lock(service: Service) -> None:
 
 
 def test_unknown_wrong_locked_suspended_and_deleted_look_the_same(service: Service) -> None:
+    """BR-408"""
     admin = holder(service, "admin")
     wrong, locked, suspended, deleted = (member(service) for _ in range(4))
     for _ in range(10):

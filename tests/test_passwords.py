@@ -69,6 +69,7 @@ def test_long_passwords_of_any_kind_are_accepted(password: str) -> None:
     ],
 )
 def test_a_password_that_others_would_guess_is_refused_with_a_reason(password: str, code: str) -> None:
+    """BR-022"""
     assert code_of(password) == code
 
 

@@ -66,6 +66,7 @@ def present(client: httpx.Client, token: str) -> httpx.Response:
 
 
 def test_clients_that_present_one_token_at_once_all_get_the_one_successor(service: Service) -> None:
+    """BR-102, BR-103"""
     ann = member(service)
     token = ann.session["refresh_token"]
     clients = [client_of(service) for _ in range(CLIENTS)]
@@ -219,6 +220,7 @@ def test_a_refresh_that_races_the_end_of_its_session_leaves_nothing_alive(
 
 
 def test_the_revocation_after_a_theft_survives_the_death_of_service_and_database(tmp_path: Path) -> None:
+    """BR-104"""
     origin = {"PGROSTER_ORIGIN": "https://accounts.example.com"}  # what tokens are issued by, whatever the port
     with own_server() as server:
         with connected(server) as database, serving(database, tmp_path, **origin) as service:

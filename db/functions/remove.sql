@@ -16,7 +16,10 @@ set local check_function_bodies = off;
 \ir private/is_dba.sql
 \ir private/has_permission.sql
 set local role roster_audit_owner;
+\ir audit/values_digest.sql
+\ir audit/origin_digest.sql
 \ir audit/tg__refuse_change.sql
+\ir audit/tg__erase_only.sql
 \ir audit/create_partitions.sql
 \ir audit/append.sql
 \ir audit/record_event.sql
@@ -40,7 +43,10 @@ set local check_function_bodies = on;
 \ir private/is_dba.sql
 \ir private/has_permission.sql
 set local role roster_audit_owner;
+\ir audit/values_digest.sql
+\ir audit/origin_digest.sql
 \ir audit/tg__refuse_change.sql
+\ir audit/tg__erase_only.sql
 \ir audit/create_partitions.sql
 \ir audit/append.sql
 \ir audit/record_event.sql

@@ -161,3 +161,85 @@ create type api.role_list as (
 );
 comment on type api.role_list is 'All roles.';
 comment on column api.role_list.items is 'The roles, by name.';
+
+create type api.activity as (
+  occurred_at    timestamptz,
+  action         text,
+  by_myself      boolean,
+  session_id     uuid,
+  client_address text,
+  user_agent     text,
+  changed_fields text[]
+);
+comment on type api.activity is 'An event of one''s own account, as its owner sees it.';
+comment on column api.activity.occurred_at is 'When it happened.';
+comment on column api.activity.action is 'What happened: <table>.inserted, .updated, .deleted, or an event such as login.failed.';
+comment on column api.activity.by_myself is 'Whether it was done in one of the person''s own sessions.';
+comment on column api.activity.session_id is 'Own session in which it was done. (nullable)';
+comment on column api.activity.client_address is 'Address of the client; null for what others did. (nullable)';
+comment on column api.activity.user_agent is 'User-Agent of the client; null for what others did. (nullable)';
+comment on column api.activity.changed_fields is 'Names of the changed columns. (nullable)';
+
+create type api.activity_page as (
+  items       api.activity[],
+  next_cursor text
+);
+comment on type api.activity_page is 'A page of one''s own activity, newest first.';
+comment on column api.activity_page.items is 'The events of this page.';
+comment on column api.activity_page.next_cursor is 'Where the next page starts; null on the last one. (nullable)';
+
+create type api.consent as (
+  purpose      text,
+  is_granted   boolean,
+  text_version text,
+  declared_at  timestamptz
+);
+comment on type api.consent is 'A declaration of consent.';
+comment on column api.consent.purpose is 'What for.';
+comment on column api.consent.is_granted is 'true: given; false: withdrawn.';
+comment on column api.consent.text_version is 'Version of the text that the person saw.';
+comment on column api.consent.declared_at is 'When it was declared.';
+
+create type api.consent_state as (
+  current api.consent[],
+  history api.consent[]
+);
+comment on type api.consent_state is 'What a person agrees to now, and how it came to that.';
+comment on column api.consent_state.current is 'The newest declaration of each purpose: it holds.';
+comment on column api.consent_state.history is 'All declarations, newest first.';
+
+create type api.statistics as (
+  as_of                    timestamptz,
+  users                    bigint,
+  active                   bigint,
+  inactive                 bigint,
+  suspended                bigint,
+  deleted                  bigint,
+  locked                   bigint,
+  verified                 bigint,
+  registered_last_30_days  bigint,
+  signed_in_last_30_days   bigint
+);
+comment on type api.statistics is 'How many accounts there are, by state.';
+comment on column api.statistics.as_of is 'When it was counted.';
+comment on column api.statistics.users is 'Accounts that are not deleted.';
+comment on column api.statistics.active is 'Accounts with a verified address.';
+comment on column api.statistics.inactive is 'Accounts whose address is not verified yet.';
+comment on column api.statistics.suspended is 'Accounts shut out by an administrator.';
+comment on column api.statistics.deleted is 'Soft-deleted and anonymised accounts.';
+comment on column api.statistics.locked is 'Accounts locked after failed logins.';
+comment on column api.statistics.verified is 'Living accounts with a verified address.';
+comment on column api.statistics.registered_last_30_days is 'Accounts made in the last 30 days.';
+comment on column api.statistics.signed_in_last_30_days is 'Accounts that signed in within the last 30 days.';
+
+create type api.personal_data as (
+  exported_at timestamptz,
+  user_id     uuid,
+  data        jsonb,
+  events      jsonb
+);
+comment on type api.personal_data is 'Everything that is held about a person (GDPR, Art. 15 and 20).';
+comment on column api.personal_data.exported_at is 'When it was put together.';
+comment on column api.personal_data.user_id is 'Whose data it is.';
+comment on column api.personal_data.data is 'Rows about the person, by table.';
+comment on column api.personal_data.events is 'The audit log''s rows about the person, newest first, an array.';

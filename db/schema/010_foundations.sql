@@ -37,7 +37,8 @@ comment on column private.clock.shift is 'Added to the real time.';
 -- A key that never leaves the database: what it signs can only be given back, not made up.
 create table private.secrets (
   is_only    boolean primary key default true constraint secrets_one_row check (is_only),
-  cursor_key bytea not null default public.gen_random_bytes(32)
+  cursor_key bytea not null default public.gen_random_bytes(32),
+  digest_key bytea not null default public.gen_random_bytes(32)
 );
 insert into private.secrets default values;
 
@@ -47,6 +48,7 @@ create policy secrets_owner on private.secrets to roster_owner using (true) with
 
 comment on table private.secrets is 'Keys of the database''s own. One row; only the owner reads it.';
 comment on column private.secrets.is_only is 'Always true: the table has one row.';
+comment on column private.secrets.digest_key is 'Keys digests of secrets that are short enough to guess.';
 comment on column private.secrets.cursor_key is 'Signs the cursors of lists. To replace it ends all cursors, nothing else.';
 
 \ir ../functions/private/now.sql
@@ -118,9 +120,25 @@ create domain app.role_name as text
   constraint role_name_form check (value ~ '^[a-z][a-z0-9_]{1,31}$');
 comment on domain app.role_name is 'Name of an application role: 2 to 32 lower-case letters, digits or underscores.';
 
+create domain app.role_description as text
+  constraint role_description_length check (char_length(value) <= 500);
+comment on domain app.role_description is 'What a role is for, at most 500 characters.';
+
 create domain app.permission_name as text
   constraint permission_name_form check (value ~ '^[a-z_]{2,32}:[a-z_]{2,32}$');
 comment on domain app.permission_name is 'What a role allows, as thing:action, for example users:read.';
+
+create domain app.phone_code as text
+  constraint phone_code_form check (value ~ '^[0-9]{6}$');
+comment on domain app.phone_code is 'A code of six digits.';
+
+create domain app.purpose as text
+  constraint purpose_form check (value ~ '^[a-z][a-z_]{1,63}$');
+comment on domain app.purpose is 'What a consent is for: 2 to 64 lower-case letters or underscores.';
+
+create domain app.text_version as text
+  constraint text_version_length check (char_length(value) between 1 and 32);
+comment on domain app.text_version is 'Version of a text that a person saw, 1 to 32 characters.';
 
 create domain app.page_size as integer
   constraint page_size_range check (value between 1 and 100);
@@ -144,8 +162,20 @@ create table app.settings (
   lock_duration_max      interval not null default '24 hours'
     constraint settings_lock_duration_max_range check (lock_duration_max between '1 second' and '24 hours'),
   login_needs_verified_email boolean not null default false,
+  registration           text not null default 'public'
+    constraint settings_registration_known check (registration in ('public', 'private')),
+  verification_token_ttl interval not null default '24 hours'
+    constraint settings_verification_token_ttl_range check (verification_token_ttl between '5 minutes' and '30 days'),
+  reset_token_ttl        interval not null default '1 hour'
+    constraint settings_reset_token_ttl_range check (reset_token_ttl between '5 minutes' and '24 hours'),
+  invitation_ttl         interval not null default '72 hours'
+    constraint settings_invitation_ttl_range check (invitation_ttl between '1 hour' and '30 days'),
+  phone_code_ttl         interval not null default '10 minutes'
+    constraint settings_phone_code_ttl_range check (phone_code_ttl between '1 minute' and '1 hour'),
   restore_within         interval not null default '30 days'
     constraint settings_restore_within_range check (restore_within between '0' and '365 days'),
+  keep_ended_sessions    interval not null default '30 days'
+    constraint settings_keep_ended_sessions_range check (keep_ended_sessions between '1 day' and '2 years'),
   audit_retention        interval not null default '7 years'
     constraint settings_audit_retention_range check (audit_retention >= '1 year'),
   service_name           text not null default 'pgroster'
@@ -173,7 +203,13 @@ comment on column app.settings.lock_after_failures is 'Failed logins in a row th
 comment on column app.settings.lock_duration is 'Length of the first lock; each further one is twice as long.';
 comment on column app.settings.lock_duration_max is 'Upper limit of a lock.';
 comment on column app.settings.login_needs_verified_email is 'Whether an account whose email is not verified is refused at login.';
+comment on column app.settings.registration is 'public: a taken address is named at registration. private: every registration gets the same answer, and the owner of a taken address a mail.';
+comment on column app.settings.verification_token_ttl is 'How long a mailed token that verifies an address works.';
+comment on column app.settings.reset_token_ttl is 'How long a mailed token that resets a password works.';
+comment on column app.settings.invitation_ttl is 'How long an invitation works.';
+comment on column app.settings.phone_code_ttl is 'How long a code sent to a telephone works.';
 comment on column app.settings.restore_within is 'How long after its deletion an account can be restored.';
+comment on column app.settings.keep_ended_sessions is 'How long ended sessions and spent tokens are kept.';
 comment on column app.settings.audit_retention is 'How long audit rows are kept.';
 comment on column app.settings.service_name is 'What passwords may not resemble, and what mails are signed with.';
 comment on column app.settings.updated_at is 'When a setting was last changed.';

@@ -30,13 +30,18 @@ create table audit.audit_logs (
   old_values       jsonb,
   new_values       jsonb,
   details          jsonb,
+  values_salt      bytea,
+  values_digest    bytea,
+  origin_salt      bytea,
+  origin_digest    bytea,
   constraint audit_logs_pkey primary key (occurred_at, id),
   constraint audit_logs_action_form check (action ~ '^[a-z_]+\.[a-z_]+$'),
   constraint audit_logs_values_fit_action check (
+    -- Erased values have lost their salt.
     case split_part(action, '.', 2)
-      when 'inserted' then old_values is null and new_values is not null
+      when 'inserted' then old_values is null and (new_values is not null or values_salt is null)
       when 'updated'  then changed_fields is not null
-      when 'deleted'  then old_values is not null and new_values is null
+      when 'deleted'  then new_values is null and (old_values is not null or values_salt is null)
       else old_values is null and new_values is null
     end)
 ) partition by range (occurred_at);
@@ -44,10 +49,12 @@ create table audit.audit_logs (
 alter sequence audit.audit_logs_id_seq owned by audit.audit_logs.id;
 
 create index audit_logs_user on audit.audit_logs (user_id, occurred_at desc, id desc) where user_id is not null;
+create index audit_logs_actor on audit.audit_logs (actor_user_id, occurred_at desc, id desc) where actor_user_id is not null;
 create index audit_logs_action on audit.audit_logs (action, occurred_at desc, id desc);
 create index audit_logs_request on audit.audit_logs (request_id) where request_id is not null;
 comment on index audit.audit_logs_pkey is 'Pages of the whole log, newest first: order by occurred_at desc, id desc.';
 comment on index audit.audit_logs_user is 'One person''s events: where user_id = … order by occurred_at desc.';
+comment on index audit.audit_logs_actor is 'What one person did: where actor_user_id = … order by occurred_at desc.';
 comment on index audit.audit_logs_action is 'Events of one kind: where action = … order by occurred_at desc.';
 comment on index audit.audit_logs_request is 'All that one request did: where request_id = ….';
 
@@ -55,6 +62,7 @@ alter table audit.audit_logs enable row level security;
 alter table audit.audit_logs force row level security;
 create policy audit_logs_append on audit.audit_logs for insert to roster_audit_owner with check (true);
 create policy audit_logs_owner_read on audit.audit_logs for select to roster_audit_owner using (true);
+create policy audit_logs_erase on audit.audit_logs for update to roster_audit_owner using (true) with check (true);
 create policy audit_logs_read on audit.audit_logs for select to roster_auditor using (true);
 create policy audit_logs_read_permitted on audit.audit_logs for select to roster_user
   using ((select private.has_permission('audit:read')));
@@ -79,16 +87,25 @@ comment on column audit.audit_logs.user_agent is 'User-Agent of the client, at m
 comment on column audit.audit_logs.changed_fields is 'Names of the columns that changed, also those whose values are secret.';
 comment on column audit.audit_logs.old_values is 'The changed columns before, without secrets.';
 comment on column audit.audit_logs.new_values is 'The changed columns after, without secrets.';
+comment on column audit.audit_logs.values_salt is 'Random, so that erased values cannot be guessed from their digest; erased with them.';
+comment on column audit.audit_logs.values_digest is 'SHA-256 of the salt and both values: what a seal covers, so that it still holds when the values are erased.';
+comment on column audit.audit_logs.origin_salt is 'The same for address and user agent.';
+comment on column audit.audit_logs.origin_digest is 'SHA-256 of the salt, the address and the user agent.';
 comment on column audit.audit_logs.details is 'What else an event has to say, for example the reason of a refusal.';
 
+\ir ../functions/audit/values_digest.sql
+\ir ../functions/audit/origin_digest.sql
 \ir ../functions/audit/tg__refuse_change.sql
+\ir ../functions/audit/tg__erase_only.sql
 \ir ../functions/audit/create_partitions.sql
 \ir ../functions/audit/append.sql
 \ir ../functions/audit/record_event.sql
 \ir ../functions/audit/tg__record_change.sql
 
-create trigger _000_refuse_change before update or delete on audit.audit_logs
+create trigger _000_refuse_change before delete on audit.audit_logs
   for each row execute function audit.tg__refuse_change();
+create trigger _000_erase_only before update on audit.audit_logs
+  for each row execute function audit.tg__erase_only();
 create trigger _001_refuse_truncate before truncate on audit.audit_logs
   for each statement execute function audit.tg__refuse_change();
 

@@ -12,7 +12,7 @@ comment on column app.permissions.description is 'What it allows, for people.';
 create table app.roles (
   id          uuid primary key default gen_random_uuid(),
   name        app.role_name not null constraint roles_name_key unique,
-  description text not null default '' constraint roles_description_length check (char_length(description) <= 500),
+  description app.role_description not null default '',
   is_system   boolean not null default false,
   created_at  timestamptz not null default private.now(),
   updated_at  timestamptz not null default private.now()

@@ -44,6 +44,7 @@ comment on column app.sessions.revoked_reason is 'Why it was ended early.';
 create table app.refresh_tokens (
   id                 uuid primary key default gen_random_uuid(),
   session_id         uuid not null constraint refresh_tokens_session_id_fkey references app.sessions on delete cascade,
+  user_id            uuid not null constraint refresh_tokens_user_id_fkey references app.users on delete cascade,
   token_hash         app.digest not null constraint refresh_tokens_token_hash_key unique,
   sealed_secret      bytea not null constraint refresh_tokens_sealed_secret_length check (octet_length(sealed_secret) = 32),
   created_at         timestamptz not null default private.now(),
@@ -62,6 +63,7 @@ create table app.refresh_tokens (
 );
 create unique index refresh_tokens_one_live on app.refresh_tokens (session_id) where used_at is null and revoked_at is null;
 create index refresh_tokens_session_id on app.refresh_tokens (session_id);
+create index refresh_tokens_user_id on app.refresh_tokens (user_id);
 create index refresh_tokens_salted on app.refresh_tokens (used_at) where successor_salt is not null;
 create index refresh_tokens_expires_at on app.refresh_tokens (expires_at);
 comment on index app.refresh_tokens_pkey is 'The successor of a token: where id = ….';
@@ -69,12 +71,14 @@ comment on index app.refresh_tokens_token_hash_key is 'A presented token: where 
 comment on index app.refresh_tokens_replaced_by_key is 'The rule that a token has at most one predecessor: where replaced_by = ….';
 comment on index app.refresh_tokens_one_live is 'The rule that a session has at most one live token: where session_id = … and used_at is null and revoked_at is null.';
 comment on index app.refresh_tokens_session_id is 'All tokens of a session: where session_id = ….';
+comment on index app.refresh_tokens_user_id is 'All tokens of a person, for export and erasure: where user_id = ….';
 comment on index app.refresh_tokens_salted is 'Salts whose grace window has passed, to be erased: where used_at < … and successor_salt is not null.';
 comment on index app.refresh_tokens_expires_at is 'Tokens past their end, for cleaning up: where expires_at < ….';
 
 comment on table app.refresh_tokens is 'Refresh tokens as digests, each with its successor: the lineage that finds a stolen one.';
 comment on column app.refresh_tokens.id is 'Key; random, since the token itself is not stored.';
 comment on column app.refresh_tokens.session_id is 'Session that the token prolongs.';
+comment on column app.refresh_tokens.user_id is 'Whose token it is; the same as the session''s.';
 comment on column app.refresh_tokens.token_hash is 'SHA-256 of the token.';
 comment on column app.refresh_tokens.sealed_secret is 'The session''s secret id, sealed with the token: readable only by who presents it.';
 comment on column app.refresh_tokens.created_at is 'When it was issued.';
@@ -128,7 +132,7 @@ create trigger _900_record_change after insert or update or delete on app.sessio
   for each row execute function audit.tg__record_change('user_id', 'id', 'secret_hash', 'last_used_at');
 create trigger _900_record_change after insert or update or delete on app.refresh_tokens
   for each row execute function audit.tg__record_change(
-    '', 'id', 'token_hash,sealed_secret,successor_salt,device_fingerprint', 'successor_salt');
+    'user_id', 'id', 'token_hash,sealed_secret,successor_salt,device_fingerprint', 'successor_salt');
 
 -- Who counts as an administrator, for the rule that somebody must remain one.
 create view private.admins with (security_barrier) as

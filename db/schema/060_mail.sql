@@ -57,13 +57,46 @@ comment on column app.email_verification_tokens.expires_at is 'Until when it wor
 comment on column app.email_verification_tokens.used_at is 'When it was used.';
 comment on column app.email_verification_tokens.revoked_at is 'When a newer token, or a change of email or password, ended it.';
 
+create table app.phone_verification_codes (
+  id         uuid primary key default gen_random_uuid(),
+  user_id    uuid not null constraint phone_verification_codes_user_id_fkey references app.users on delete cascade,
+  phone      app.phone not null,
+  code_hash  app.digest not null,
+  attempts   integer not null default 0 constraint phone_verification_codes_attempts_range check (attempts between 0 and 5),
+  created_at timestamptz not null default private.now(),
+  expires_at timestamptz not null,
+  used_at    timestamptz,
+  revoked_at timestamptz
+);
+create unique index phone_verification_codes_one_live on app.phone_verification_codes (user_id) where used_at is null and revoked_at is null;
+create index phone_verification_codes_user_id on app.phone_verification_codes (user_id);
+create index phone_verification_codes_expires_at on app.phone_verification_codes (expires_at);
+comment on index app.phone_verification_codes_pkey is 'One code row: where id = ….';
+comment on index app.phone_verification_codes_one_live is 'The rule that only the newest code works: where user_id = … and used_at is null and revoked_at is null.';
+comment on index app.phone_verification_codes_user_id is 'All codes of a person: where user_id = ….';
+comment on index app.phone_verification_codes_expires_at is 'Codes past their end, for cleaning up: where expires_at < ….';
+comment on table app.phone_verification_codes is 'Codes sent to a telephone that show that the number belongs to the person.';
+comment on column app.phone_verification_codes.id is 'Key.';
+comment on column app.phone_verification_codes.user_id is 'Who shows it.';
+comment on column app.phone_verification_codes.phone is 'The number that it was sent to and verifies.';
+comment on column app.phone_verification_codes.code_hash is 'HMAC-SHA-256 of the code under a key of the database: six digits alone could be guessed from a plain digest.';
+comment on column app.phone_verification_codes.attempts is 'Wrong codes given so far; the fifth ends it.';
+comment on column app.phone_verification_codes.created_at is 'When it was issued.';
+comment on column app.phone_verification_codes.expires_at is 'Until when it works.';
+comment on column app.phone_verification_codes.used_at is 'When it was used.';
+comment on column app.phone_verification_codes.revoked_at is 'When a newer code, or too many wrong ones, ended it.';
+
+create domain app.message_payload as jsonb
+  constraint message_payload_is_object check (jsonb_typeof(value) = 'object');
+comment on domain app.message_payload is 'What a message needs, tokens and codes included: as secret as they are.';
+
 create table app.outbox (
   id              uuid primary key default private.uuid_v7(),
   user_id         uuid constraint outbox_user_id_fkey references app.users on delete cascade,
   channel         text not null constraint outbox_channel_known check (channel in ('email', 'sms')),
   template        text not null constraint outbox_template_form check (template ~ '^[a-z_]{2,64}$'),
   recipient       text,
-  payload         jsonb,
+  payload         app.message_payload,
   attempts        integer not null default 0 constraint outbox_attempts_range check (attempts >= 0),
   next_attempt_at timestamptz default private.now(),
   last_error      text,
@@ -98,10 +131,13 @@ alter table app.password_reset_tokens enable row level security;
 alter table app.password_reset_tokens force row level security;
 alter table app.email_verification_tokens enable row level security;
 alter table app.email_verification_tokens force row level security;
+alter table app.phone_verification_codes enable row level security;
+alter table app.phone_verification_codes force row level security;
 alter table app.outbox enable row level security;
 alter table app.outbox force row level security;
 create policy password_reset_tokens_owner on app.password_reset_tokens to roster_owner using (true) with check (true);
 create policy email_verification_tokens_owner on app.email_verification_tokens to roster_owner using (true) with check (true);
+create policy phone_verification_codes_owner on app.phone_verification_codes to roster_owner using (true) with check (true);
 create policy outbox_owner on app.outbox to roster_owner using (true) with check (true);
 create policy outbox_dba on app.outbox for select to roster_dba using (true);
 
@@ -113,3 +149,5 @@ create trigger _900_record_change after insert or update or delete on app.passwo
   for each row execute function audit.tg__record_change('user_id', 'id', 'token_hash', '');
 create trigger _900_record_change after insert or update or delete on app.email_verification_tokens
   for each row execute function audit.tg__record_change('user_id', 'id', 'token_hash', '');
+create trigger _900_record_change after insert or update or delete on app.phone_verification_codes
+  for each row execute function audit.tg__record_change('user_id', 'id', 'code_hash', '');

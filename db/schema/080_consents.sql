@@ -1,11 +1,12 @@
--- Consent is a history, not a flag: who agreed to which text when, and when they withdrew it.
+-- What the law asks for. Consent is a history, not a flag: who agreed to which text when, and when they withdrew it.
+-- Erasure leaves a record of itself, without the data.
 
 create table app.consents (
   id             uuid primary key default private.uuid_v7(),
   user_id        uuid not null constraint consents_user_id_fkey references app.users on delete cascade,
-  purpose        text not null constraint consents_purpose_form check (purpose ~ '^[a-z][a-z_]{1,63}$'),
+  purpose        app.purpose not null,
   is_granted     boolean not null,
-  text_version   text not null default '1' constraint consents_text_version_length check (char_length(text_version) between 1 and 32),
+  text_version   app.text_version not null default '1',
   client_address inet,
   created_at     timestamptz not null default private.now()
 );
@@ -26,12 +27,35 @@ alter table app.consents force row level security;
 create policy consents_owner on app.consents to roster_owner using (true) with check (true);
 create policy consents_read_own on app.consents for select to roster_user
   using (user_id = (select private.current_user_id()));
-create policy consents_insert_own on app.consents for insert to roster_user
-  with check (user_id = (select private.current_user_id()));
 
--- update and delete are not granted: history is only added to.
+-- Only reading is granted: history is added to by a function, and never changed.
 grant select on app.consents to roster_user;
-grant insert (user_id, purpose, is_granted, text_version, client_address) on app.consents to roster_user;
 
 create trigger _900_record_change after insert or update or delete on app.consents
+  for each row execute function audit.tg__record_change('user_id', 'id', '', '');
+
+create table app.erasures (
+  id        uuid primary key default private.uuid_v7(),
+  user_id   uuid not null constraint erasures_user_id_fkey references app.users,
+  reason    text not null constraint erasures_reason_known check (reason in ('request', 'retention', 'deletion')),
+  removed   jsonb not null,
+  erased_at timestamptz not null default private.now()
+);
+create unique index erasures_user_id on app.erasures (user_id);
+comment on index app.erasures_pkey is 'One erasure: where id = ….';
+comment on index app.erasures_user_id is 'Whether and when a person was erased, which happens once: where user_id = ….';
+comment on table app.erasures is 'What was erased when, without the data (GDPR, Art. 17 and 5 (2)).';
+comment on column app.erasures.id is 'Key, ordered by time.';
+comment on column app.erasures.user_id is 'The account that is a tombstone since.';
+comment on column app.erasures.reason is 'request: by an administrator; retention: data_retention_until had passed; deletion: the time to restore had passed.';
+comment on column app.erasures.removed is 'How many rows of each table were removed or emptied.';
+comment on column app.erasures.erased_at is 'When.';
+
+alter table app.erasures enable row level security;
+alter table app.erasures force row level security;
+create policy erasures_owner on app.erasures to roster_owner using (true) with check (true);
+create policy erasures_dba on app.erasures for select to roster_dba, roster_auditor using (true);
+grant select on app.erasures to roster_dba, roster_auditor;
+
+create trigger _900_record_change after insert or update or delete on app.erasures
   for each row execute function audit.tg__record_change('user_id', 'id', '', '');

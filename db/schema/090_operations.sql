@@ -4,6 +4,7 @@ create table app.jobs (
   name          text primary key constraint jobs_name_form check (name ~ '^[a-z][a-z_]{1,63}$'),
   command       text not null,
   run_every     interval not null constraint jobs_run_every_range check (run_every >= '10 seconds'),
+  run_at        time,
   is_enabled    boolean not null default true,
   next_run_at   timestamptz not null default private.now(),
   last_run_at   timestamptz,
@@ -16,6 +17,7 @@ comment on table app.jobs is 'Recurring work of the database. admin.run_due_jobs
 comment on column app.jobs.name is 'Name.';
 comment on column app.jobs.command is 'Function of schema admin that is called, without arguments.';
 comment on column app.jobs.run_every is 'Time from one run to the next.';
+comment on column app.jobs.run_at is 'Time of day (UTC) of daily work; null: counted from the last run.';
 comment on column app.jobs.is_enabled is 'Whether it runs at all.';
 comment on column app.jobs.next_run_at is 'When it is due.';
 comment on column app.jobs.last_run_at is 'When it last ran.';
@@ -26,6 +28,8 @@ comment on column app.jobs.last_error is 'Why the last run failed; null when it 
 insert into app.jobs (name, command, run_every) values
   ('create_audit_partitions', 'create_audit_partitions', '1 day'),
   ('erase_expired_salts',     'erase_expired_salts',     '1 minute');
+insert into app.jobs (name, command, run_every, run_at) values
+  ('cleanup_expired_data', 'cleanup_expired_data', '1 day', '02:00');
 
 create table app.idempotency_keys (
   caller       text not null,
@@ -76,5 +80,5 @@ create policy idempotency_keys_owner on app.idempotency_keys to roster_owner usi
 create policy deployed_owner on http.deployed to roster_owner using (true) with check (true);
 create policy deployed_read on http.deployed for select to roster_authenticator using (true);
 grant select on app.jobs to roster_dba;
-grant update (run_every, is_enabled, next_run_at) on app.jobs to roster_dba;
+grant update (run_every, run_at, is_enabled, next_run_at) on app.jobs to roster_dba;
 grant select on http.deployed to roster_authenticator;

@@ -161,7 +161,7 @@ end
 $$;
 do $$ begin perform pg_temp.delete_and('ann', $u$update private.clock set shift = '29 days 23 hours'$u$); end $$;
 call pg_temp.be('root');
-select is(pg_temp.outcome(format('select api.restore_user(%L)', pg_temp.id('ann'))), 'ok', 'for thirty days');
+select is(pg_temp.outcome(format('select api.restore_user(%L)', pg_temp.id('ann'))), 'ok', 'BR-011: for thirty days');
 reset role;
 do $$ begin perform pg_temp.delete_and('ann', $u$update private.clock set shift = '60 days'$u$); end $$;
 call pg_temp.be('root');
@@ -199,7 +199,7 @@ select is(pg_temp.outcome($$select api.login('carl', pg_temp.hash('carl'))$$), '
 
 -- The last administrator
 call pg_temp.be('root');
-select is(pg_temp.outcome(format('select api.suspend_user(%L)', pg_temp.id('root'))), 'last_admin', 'the last administrator is not suspended');
+select is(pg_temp.outcome(format('select api.suspend_user(%L)', pg_temp.id('root'))), 'last_admin', 'BR-504: the last administrator is not suspended');
 select is(pg_temp.outcome(format('select api.delete_user(%L)', pg_temp.id('root'))), 'last_admin', 'nor deleted');
 select is(pg_temp.outcome($$select api.delete_me(pg_temp.hash('root'))$$), 'last_admin', 'nor leaves');
 reset role;

@@ -51,7 +51,7 @@ select is(pg_temp.rows_of($$insert into app.roles (name) values ('one'), ('two')
 select is(pg_temp.last('action'), 'roles.inserted', 'the action is the table and what happened');
 select is(pg_temp.last('new_values')::jsonb ->> 'name', 'two', 'a new row is told in full');
 select is(pg_temp.last('old_values'), null, 'and has nothing old');
-select is(pg_temp.rows_of($$update app.roles set description = 'Second' where name = 'two'$$), 1::bigint, 'a change is one row');
+select is(pg_temp.rows_of($$update app.roles set description = 'Second' where name = 'two'$$), 1::bigint, 'BR-201: a change is one row');
 select is(pg_temp.last('changed_fields')::jsonb, '["description"]', 'with the fields that changed');
 select is(pg_temp.last('old_values') || pg_temp.last('new_values'), '{"description": ""}{"description": "Second"}', 'as they were and as they are');
 select is(pg_temp.last('entity_id'), (select id::text from app.roles where name = 'two'), 'and the key');
@@ -71,7 +71,7 @@ exception when raise_exception then
   null;
 end
 $$;
-select is(pg_temp.rows_of('select pg_temp.undone()'), 0::bigint, 'what is rolled back leaves no row');
+select is(pg_temp.rows_of('select pg_temp.undone()'), 0::bigint, 'BR-201: what is rolled back leaves no row');
 select is((select count(distinct transaction_id) from audit.audit_logs), 1::bigint, 'every row has its transaction');
 select ok((select bool_and(l.id > l.before) from (select id, lag(id) over (order by id) as before from audit.audit_logs) l), 'rows are in the order of writing');
 
@@ -81,6 +81,7 @@ select is(pg_temp.last('changed_fields') || pg_temp.last('old_values') || pg_tem
 do $$
 begin
   perform api.refresh(to_jsonb(api.login('bob', pg_temp.hash('bob'))) ->> 'refresh_token');
+  delete from app.email_verification_tokens where user_id = pg_temp.id('ann');
   insert into app.password_reset_tokens (user_id, token_hash, expires_at) values (pg_temp.id('ann'), private.digest('reset'), now() + interval '1 hour');
   insert into app.email_verification_tokens (user_id, email, token_hash, expires_at) values (pg_temp.id('ann'), 'ann@example.org', private.digest('verify'), now() + interval '1 hour');
 end
@@ -88,7 +89,7 @@ $$;
 select is_empty(
   $$select l.action, k from audit.audit_logs l, jsonb_object_keys(coalesce(l.old_values, '{}') || coalesce(l.new_values, '{}') || coalesce(l.details, '{}')) k
     where k ~ '(hash|secret|salt|token|password)$'$$,
-  'no value of a secret column is in the log');
+  'BR-203: no value of a secret column is in the log');
 select is_empty(
   $$select l.action from audit.audit_logs l, (
       select password_hash::text as secret from app.users union all select encode(secret_hash, 'hex') from app.sessions
@@ -104,7 +105,7 @@ select is(pg_temp.last('database_role'), session_user::text, 'and the database l
 do $$ begin perform set_config('request.context', jsonb_build_object('user_agent', repeat('x', 500), 'route', 'api.x()')::text, true), audit.record_event('test.happened', pg_temp.id('bob'), '{"a": 1}'); end $$;
 select is(length(pg_temp.last('user_agent')), 300, 'a long user agent is cut off');
 select is(pg_temp.last('route') || pg_temp.last('details') || (pg_temp.last('user_id')::uuid = pg_temp.id('bob')), 'api.x(){"a": 1}true', 'an event has its route, its details and whom it is about');
-select is(pg_temp.last('actor_user_id'), pg_temp.id('bob')::text, 'and who did it, by their session');
+select is(pg_temp.last('actor_user_id'), pg_temp.id('bob')::text, 'BR-205: and who did it, by their session');
 do $$ begin perform set_config('request.session', 'made up', true), audit.record_event('test.happened'); end $$;
 select is(pg_temp.last('actor_user_id'), null, 'a session that does not exist is nobody');
 update private.clock set shift = '1 hour';
@@ -148,14 +149,14 @@ from unnest(array['alter table audit.audit_logs disable trigger all', 'drop tabl
   format('alter table audit.audit_logs detach partition audit.%I', 'audit_logs_' || to_char(now() at time zone 'UTC', 'YYYY_MM'))]) statement;
 do $$ begin perform set_config('test.rows', (select count(*)::text || sum(hashtext(l::text)) from audit.audit_logs l), true); end $$;
 select is(array_agg(distinct pg_temp.as_role('roster_audit_owner', statement) order by pg_temp.as_role('roster_audit_owner', statement)), '{audit_append_only,ok}', 'the owner of the log itself is refused, or finds nothing') from attempts;
-select is((select count(*)::text || sum(hashtext(l::text)) from audit.audit_logs l), current_setting('test.rows'), 'in all that not one row changed');
+select is((select count(*)::text || sum(hashtext(l::text)) from audit.audit_logs l), current_setting('test.rows'), 'BR-202: in all that not one row changed');
 
 -- Partitions
 select is((select count(*) from pg_inherits where inhparent = 'audit.audit_logs'::regclass), 7::bigint, 'there are partitions for this month and six more');
 select is((select count(*) from pg_partitioned_table where partdefid <> 0), 0::bigint, 'there is no default partition');
 select is(admin.create_audit_partitions(), 0, 'none is missing');
 update private.clock set shift = '1 year';
-select is(pg_temp.outcome($$select pg_temp.person('carl')$$), '23514', 'a change that cannot be logged is refused');
+select is(pg_temp.outcome($$select pg_temp.person('carl')$$), '23514', 'BR-206: a change that cannot be logged is refused');
 select is((select count(*) from app.users where username = 'carl'), 0::bigint, 'and does not happen');
 select is(admin.create_audit_partitions(), 7, 'the partitions of another time can be made');
 select is(pg_temp.outcome($$select pg_temp.person('carl')$$), 'ok', 'and then it happens');

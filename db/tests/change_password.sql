@@ -47,15 +47,14 @@ create function pg_temp.reason(name text) returns text language sql as
   $$ select s.revoked_reason from app.sessions s where s.id::text = (select k.reply ->> 'session_id' from kept k where k.name = reason.name) $$;
 do $$ begin perform pg_temp.person('ann'), pg_temp.person('bob'); end $$;
 insert into app.password_reset_tokens (user_id, token_hash, expires_at) select pg_temp.id(n), private.digest(n), now() + interval '1 hour' from unnest('{ann,bob}'::text[]) n;
-insert into app.email_verification_tokens (user_id, email, token_hash, expires_at) select pg_temp.id('ann'), 'ann@example.org', private.digest('e'), now() + interval '1 day';
 insert into kept values ('bob', pg_temp.sign_in('bob')), ('other', pg_temp.sign_in('ann'));
 call pg_temp.be('ann');
 
 -- The wrong password
-select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('wrong'))$$), 'reauthentication_failed', 'the current password is asked for');
+select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('wrong'))$$), 'reauthentication_failed', 'BR-020: the current password is asked for');
 select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'))$$), 'reauthentication_failed', 'and cannot be left out');
 select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('bob'))$$), 'reauthentication_failed', 'another person''s is not it');
-select is((select failed_login_attempts from app.users where id = pg_temp.id('ann')), 3, 'guessing here counts like guessing at login');
+select is((select failed_login_attempts from app.users where id = pg_temp.id('ann')), 3, 'BR-406: guessing here counts like guessing at login');
 reset role;
 select is((select password_hash from app.users where username = 'ann'), pg_temp.hash('ann')::app.password_hash, 'nothing has changed');
 select is(pg_temp.reason('other'), null, 'and no session ended');
@@ -68,11 +67,11 @@ select isnt((api.get_me()).id, null, 'the session that changed it goes on');
 reset role;
 select is((select (password_hash, failed_login_attempts)::text from app.users where username = 'ann'), (pg_temp.hash('new'), 0)::text, 'the new hash is stored, the failures are forgotten');
 select ok((select password_changed_at > now() from app.users where username = 'ann'), 'and when');
-select is(pg_temp.reason('other'), 'password_changed', 'all other sessions have ended');
+select is(pg_temp.reason('other'), 'password_changed', 'BR-107: all other sessions have ended');
 select is(pg_temp.reason('bob'), null, 'but nobody else''s');
 select is(pg_temp.outcome(format('select api.refresh(%L)', (select reply ->> 'refresh_token' from kept where name = 'other'))), 'session_expired', 'nor can they be refreshed');
-select is((select array_agg(t.user_id) from app.password_reset_tokens t where t.revoked_at is null), array[pg_temp.id('bob')], 'reset links in the mail are void, but not other people''s');
-select is((select count(*) from app.email_verification_tokens where revoked_at is null), 0::bigint, 'and verification links');
+select is((select array_agg(t.user_id) from app.password_reset_tokens t where t.revoked_at is null), array[pg_temp.id('bob')], 'BR-109: reset links in the mail are void, but not other people''s');
+select is((select array_agg(t.user_id) from app.email_verification_tokens t where t.revoked_at is null), array[pg_temp.id('bob')], 'and verification links');
 select is((select (count(*), max(l::text) ~ 'ann\.\.\.|new\.\.\.')::text from audit.audit_logs l where action = 'password.changed' and user_id = pg_temp.id('ann')), '(1,f)', 'the log has one event for it');
 select is((select count(*) from audit.audit_logs where action = 'users.updated' and 'password_hash' = any (changed_fields) and coalesce(old_values, '{}') || coalesce(new_values, '{}') ? 'password_hash'), 0::bigint,
   'which says that the hash changed, not from what to what');

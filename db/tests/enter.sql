@@ -120,14 +120,14 @@ select is(pg_temp.last('action') || ' ' || pg_temp.last('details') || ' ' || sub
 select is(pg_temp.refused('api.revoke_my_other_sessions()', pg_temp.context('no such session'), '(%s)'), '401 session_expired, counted 1, logged 1, ran as nobody', 'a session that does not exist is refused');
 select is(pg_temp.refused('api.revoke_my_other_sessions()', pg_temp.context(''), '(%s)'), '401 session_expired, counted 1, logged 1, ran as nobody', 'as an empty one');
 select is(pg_temp.refused('api.revoke_my_other_sessions()', pg_temp.context() || '{"session": null}', '(%s)'), '401 session_expired, counted 1, logged 1, ran as nobody', 'and a null');
-select is(pg_temp.refused(format('api.suspend_user(%L)', pg_temp.id('bob')), pg_temp.context(pg_temp.secret('ann'))), '403 forbidden, counted 1, logged 1, ran as nobody', 'a route with a permission refuses who lacks it');
+select is(pg_temp.refused(format('api.suspend_user(%L)', pg_temp.id('bob')), pg_temp.context(pg_temp.secret('ann'))), '403 forbidden, counted 1, logged 1, ran as nobody', 'BR-501: a route with a permission refuses who lacks it');
 select is(pg_temp.last('user_id') || pg_temp.last('actor_user_id'), repeat(pg_temp.id('ann')::text, 2), 'by name');
 select is(pg_temp.refused('api.register(''eve@example.org'', ''eve'', pg_temp.hash(''eve''), true)', pg_temp.context(pg_temp.secret('ann'))), '403 forbidden, counted 1, logged 1, ran as nobody', 'a route for nobody in particular refuses who is signed in');
 select is(pg_temp.state(), current_setting('test.state'), 'in all that nothing happened');
 reset session authorization;
 update app.users set status = 'suspended', suspended_at = now() where username = 'ann';
 set local session authorization roster_authenticator;
-select is(pg_temp.refused('api.revoke_my_other_sessions()', pg_temp.context(pg_temp.secret('ann')), '(%s)'), '401 session_expired, counted 1, logged 1, ran as nobody', 'the session of a suspended person is dead');
+select is(pg_temp.refused('api.revoke_my_other_sessions()', pg_temp.context(pg_temp.secret('ann')), '(%s)'), '401 session_expired, counted 1, logged 1, ran as nobody', 'BR-009: the session of a suspended person is dead');
 reset session authorization;
 update app.users set status = 'inactive', suspended_at = null where username = 'ann';
 update app.rate_limit_policies set quota = 1 where name = 'register';
@@ -166,7 +166,7 @@ select is(pg_temp.request('http.own_hash()', pg_temp.context() || '{"stage": "pr
 -- Reads that leave a row
 do $$ begin perform set_config('test.rows', pg_temp.log_size()::text, true); end $$;
 select is(pg_temp.request('api.list_audit_logs(action => ''audit_logs.read'')', pg_temp.context(pg_temp.secret('audrey'))) ->> 'code', null, 'an auditor reads the log');
-select is(pg_temp.log_size() - current_setting('test.rows')::bigint, 1::bigint, 'which is one row in it');
+select is(pg_temp.log_size() - current_setting('test.rows')::bigint, 1::bigint, 'BR-204: which is one row in it');
 select is(pg_temp.last('action') || pg_temp.last('actor_user_id'), 'audit_logs.read' || pg_temp.id('audrey'), 'in their name');
 select is((pg_temp.request('api.list_audit_logs(action => ''audit_logs.read'')', pg_temp.context(pg_temp.secret('audrey'))) ->> 'body')::jsonb -> 'items' -> 0 ->> 'actor_user_id', pg_temp.id('audrey')::text, 'that the next reader sees');
 

@@ -52,7 +52,7 @@ do $$ begin perform set_config('response.headers', '', true), api.get_user(pg_te
 select is(current_setting('response.headers')::jsonb ->> 'ETag', format('"%s"', (api.get_me()).version), 'of the other route as well');
 
 -- Others
-select is(pg_temp.outcome(format('select api.get_user(%L)', pg_temp.id('bob'))), 'not_found', 'somebody else''s account answers as a missing one');
+select is(pg_temp.outcome(format('select api.get_user(%L)', pg_temp.id('bob'))), 'not_found', 'BR-508: somebody else''s account answers as a missing one');
 select is(pg_temp.outcome(format('select api.get_user(%L)', gen_random_uuid())), 'not_found', 'as one that does not exist');
 select is(pg_temp.outcome('select api.get_user(null)'), 'not_found', 'and as none');
 select is((select array_agg(username::text) from app.users), '{ann}', 'row-level security shows one''s own account only');
@@ -64,7 +64,7 @@ select is(pg_temp.outcome('select password_hash from app.users'), '42501', 'a pa
 select is(pg_temp.outcome(format('update app.users set username = %L where id = %L', 'bobby', pg_temp.id('bob'))), 'ok', 'a change of somebody else''s account');
 select is((select count(*) from app.users where username = 'bobby'), 0::bigint, 'finds nothing to change');
 select is(pg_temp.outcome(format('insert into app.consents (user_id, purpose, is_granted) values (%L, %L, true)', pg_temp.id('bob'), 'news')), '42501', 'nobody consents for somebody else');
-select is(pg_temp.outcome(format('insert into app.consents (user_id, purpose, is_granted) values (%L, %L, true)', pg_temp.id('ann'), 'news')), 'ok', 'but for oneself');
+select is(pg_temp.outcome(format('insert into app.consents (user_id, purpose, is_granted) values (%L, %L, true)', pg_temp.id('ann'), 'news')), '42501', 'nor for oneself, but by the function that keeps the history');
 select is(pg_temp.outcome('update app.consents set is_granted = false'), '42501', 'and history does not change');
 select is(pg_temp.outcome($q$update app.users set status = 'active'$q$), '42501', 'nobody changes a status, not their own either');
 select is(pg_temp.outcome('update app.users set is_email_verified = true'), '42501', 'or calls an address verified');

@@ -19,12 +19,14 @@ $$;
 
 create function pg_temp.job(name text) returns text language sql as
   $$ select (j.last_run_at is not null, j.last_result, j.last_error)::text from app.jobs j where j.name = job.name $$;
+-- Daily work has its time of day, whatever that is now: see job_times.sql.
+update app.jobs set is_enabled = false where run_at is not null;
 select is(admin.run_due_jobs(), 3, 'what is due is run');
 select is(pg_temp.job('create_audit_partitions'), '(t,0,)', 'the result is kept');
 select is(pg_temp.job('erase_expired_salts'), '(t,0,)', 'of each');
 select is(pg_temp.job('refresh_reporting'), '(t,"",)', 'also of one without a result');
 select is(admin.run_due_jobs(), 0, 'then nothing is due');
-select ok((select bool_and(next_run_at - private.now() between run_every - interval '5 seconds' and run_every) from app.jobs), 'each is due again after its time');
+select ok((select bool_and(next_run_at - private.now() between run_every - interval '5 seconds' and run_every) from app.jobs where is_enabled), 'each is due again after its time');
 update private.clock set shift = '1 minute';
 select is(admin.run_due_jobs(), 1, 'when that has passed it runs again');
 update private.clock set shift = '1 hour';

@@ -65,13 +65,13 @@ select is((select (r ->> 'session_id')::uuid from reply), (select id from app.se
 select is(current_setting('response.claims')::jsonb - 'sid',
   jsonb_build_object('sub', pg_temp.id('ann'), 'roles', '{user}'::text[], 'client_id', 'pgroster', 'ttl', 900), 'the claims for the access token go beside the answer');
 select is((select (s.device_name, host(s.client_address), s.user_agent, s.database_role)::text from app.sessions s), '(Phone,192.0.2.7,tests,)', 'the session knows its device');
-select is((select s.secret_hash from app.sessions s), (select private.digest(r ->> 'secret')::app.digest from reply), 'of the session''s secret only the digest is stored');
+select is((select s.secret_hash from app.sessions s), (select private.digest(r ->> 'secret')::app.digest from reply), 'BR-101: of the session''s secret only the digest is stored');
 select is((select t.token_hash from app.refresh_tokens t), (select private.digest(r ->> 'refresh_token')::app.digest from reply), 'and of the refresh token');
 select is((select count(*) from app.sessions s, app.refresh_tokens t, audit.audit_logs l, reply
     where position(r ->> 'secret' in s::text || t::text || l::text) + position(r ->> 'refresh_token' in s::text || t::text || l::text) > 0), 0::bigint,
   'neither is anywhere in plain text, the log included');
-select ok((select s.expires_at - s.created_at between '29 days 23:59' and '30 days 00:01' from app.sessions s), 'a session ends after 30 days');
-select ok((select t.expires_at - t.created_at between '6 days 23:59' and '7 days 00:01' from app.refresh_tokens t), 'an unused refresh token ends after 7');
+select ok((select s.expires_at - s.created_at between '29 days 23:59' and '30 days 00:01' from app.sessions s), 'BR-105: a session ends after 30 days');
+select ok((select t.expires_at - t.created_at between '6 days 23:59' and '7 days 00:01' from app.refresh_tokens t), 'BR-105: an unused refresh token ends after 7');
 select is((select u.version from app.users u where u.username = 'ann'), (select version from before), 'a login is no change of the account that a reader would see');
 select ok((select u.last_login_at > now() from app.users u where u.username = 'ann'), 'the login is noted');
 select is((select (l.user_id, l.actor_user_id, l.actor_session_id)::text from audit.audit_logs l where action = 'login.succeeded'),
@@ -132,16 +132,16 @@ select is((select (failed_login_attempts, locked_until)::text from app.users whe
 select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'ok', 'after nine failures the right password is right');
 select is((select failed_login_attempts from app.users where username = 'ann'), 0, 'and the count starts again');
 do $$ begin perform pg_temp.fail(10); end $$;
-select ok((select locked_until - private.now() between '14 minutes 58 seconds' and '15 minutes' from app.users where username = 'ann'), 'the tenth locks for 15 minutes');
+select ok((select locked_until - private.now() between '14 minutes 58 seconds' and '15 minutes' from app.users where username = 'ann'), 'BR-404: the tenth locks for 15 minutes');
 select is((select count(*) from audit.audit_logs where action = 'account.locked' and user_id = pg_temp.id('ann')), 1::bigint, 'which the log says once');
 select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'invalid_credentials', 'in a lock even the right password is refused');
 do $$ begin perform pg_temp.fail(20); end $$;
-select ok((select failed_login_attempts = 10 and locked_until < private.now() + '15 minutes' from app.users where username = 'ann'), 'attempts in a lock do not prolong it');
+select ok((select failed_login_attempts = 10 and locked_until < private.now() + '15 minutes' from app.users where username = 'ann'), 'BR-405: attempts in a lock do not prolong it');
 select is((select count(*) from audit.audit_logs where action = 'login.failed' and user_id = pg_temp.id('ann') and details ->> 'reason' = 'locked'), 21::bigint, 'but each is in the log');
 update private.clock set shift = '14 minutes';
 select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'invalid_credentials', 'after 14 minutes the lock holds');
 update private.clock set shift = '15 minutes 1 second';
-select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'ok', 'after 15 it has ended by itself');
+select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'ok', 'BR-405: after 15 it has ended by itself');
 select is((select (failed_login_attempts, locked_until)::text from app.users where username = 'ann'), '(0,)', 'and is forgotten');
 
 -- Doubling
@@ -156,13 +156,13 @@ begin
 end
 $$;
 select is((select array_agg(pg_temp.next_lock()) from generate_series(1, 9)),
-  '{15 min,30 min,1 hour,2 hours,4 hours,8 hours,16 hours,24 hours,24 hours}'::interval[], 'each further lock is twice as long, up to a day');
+  '{15 min,30 min,1 hour,2 hours,4 hours,8 hours,16 hours,24 hours,24 hours}'::interval[], 'BR-404: each further lock is twice as long, up to a day');
 update app.users set failed_login_attempts = 1000000 where username = 'ann';
 select is(pg_temp.next_lock(), '24 hours', 'and never an error, however many failures there were');
 update app.settings set lock_after_failures = 3, lock_duration = '1 minute';
 update app.users set failed_login_attempts = 0, locked_until = null where username = 'ann';
 do $$ begin perform pg_temp.fail(3); end $$;
-select ok((select locked_until - private.now() <= '1 minute' from app.users where username = 'ann'), 'an operator decides after how many and for how long');
+select ok((select locked_until - private.now() <= '1 minute' from app.users where username = 'ann'), 'BR-404: an operator decides after how many and for how long');
 
 -- Between the two steps
 update private.clock set shift = shift + '1 hour';

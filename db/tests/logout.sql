@@ -70,7 +70,7 @@ select is(pg_temp.outcome(format('select api.refresh(%L)', pg_temp.kept('phone',
 
 do $$ begin perform set_config('request.session', pg_temp.kept('phone', 'secret'), true); end $$;
 set local role roster_user;
-select is(pg_temp.outcome('select api.get_me()'), 'authentication_required', 'nor is the access token, from the next request on');
+select is(pg_temp.outcome('select api.get_me()'), 'authentication_required', 'BR-106: nor is the access token, from the next request on');
 reset role;
 do $$ begin perform set_config('request.session', pg_temp.kept('desk', 'secret'), true), api.refresh(pg_temp.kept('desk', 'refresh_token')); end $$;
 select is(pg_temp.outcome(format('select api.logout(%L)', pg_temp.kept('desk', 'refresh_token'))), 'ok', 'a used token signs out as well');

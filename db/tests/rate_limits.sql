@@ -27,12 +27,12 @@ insert into app.rate_limit_policies (name, quota, period, description) values ('
 -- Exact
 call pg_temp.at('0');
 select is((private.count_request('trial', 'x')).remaining, 9, 'the first request leaves quota less one');
-select is(pg_temp.ask(9, 'x'), 9::bigint, 'ten requests of ten are let through');
+select is(pg_temp.ask(9, 'x'), 9::bigint, 'BR-401: ten requests of ten are let through');
 select is((private.count_request('trial', 'x'))::text, '(f,10,60,0,66,t)', 'the eleventh is refused, for a minute and a tenth');
 select is((private.count_request('trial', 'x')).is_first_refusal, false, 'only the first refusal is a first one');
 select is(pg_temp.ask(10, 'y'), 10::bigint, 'somebody else is not affected');
 select is(pg_temp.ask(1, 'x', 'default'), 1::bigint, 'nor another limit');
-select is((select (hits, refused_hits)::text from app.rate_limits where subject = 'x' and policy = 'trial'), '(10,2)', 'refusals are counted apart');
+select is((select (hits, refused_hits)::text from app.rate_limits where subject = 'x' and policy = 'trial'), '(10,2)', 'BR-403: refusals are counted apart');
 
 -- Sliding
 call pg_temp.at('0');
@@ -80,7 +80,7 @@ call pg_temp.at('30 minutes 2 seconds');
 select is(pg_temp.ask(2, 'one', 'lone'), 1::bigint, 'and another one later');
 
 -- Who
-select is(private.client_subject(address::inet), subject, format('%s counts as %s', coalesce(address, 'no address'), subject))
+select is(private.client_subject(address::inet), subject, format('BR-402: %s counts as %s', coalesce(address, 'no address'), subject))
 from (values ('192.0.2.1', '192.0.2.1'), ('2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'), ('2001:db8:1:2:ffff::', '2001:db8:1:2::/64'),
   ('2001:db8:1:3::1', '2001:db8:1:3::/64'), ('::ffff:192.0.2.1', '192.0.2.1'), ('::ffff:192.0.2.2', '192.0.2.2'), ('::1', '::/64'), (null, 'unknown')) a (address, subject);
 
@@ -103,7 +103,7 @@ select is(pg_temp.route('trial', '192.0.2.9'), 'false {"RateLimit": "\"default\"
 select matches(pg_temp.route(null, '192.0.2.9'), '^false .*"Retry-After": "65"', 'then the default one');
 select is((select hits from app.rate_limits where policy = 'trial' and subject = '192.0.2.9'), 10, 'which is asked first');
 do $$ begin perform pg_temp.route('trial', '192.0.2.9') from generate_series(1, 20); end $$;
-select is((select array_agg(details ->> 'policy' order by id) from audit.audit_logs where action = 'request.rate_limited'), '{trial,default}', 'a flood leaves one row in the log for each limit and window');
+select is((select array_agg(details ->> 'policy' order by id) from audit.audit_logs where action = 'request.rate_limited'), '{trial,default}', 'BR-403: a flood leaves one row in the log for each limit and window');
 call pg_temp.at('41 minutes');
 do $$ begin perform pg_temp.route(null, '192.0.2.9') from generate_series(1, 5); end $$;
 select is((select count(*) from audit.audit_logs where action = 'request.rate_limited'), 3::bigint, 'the next window another one');
@@ -112,7 +112,7 @@ select is((select count(*) from audit.audit_logs where action = 'request.rate_li
 set local role roster_dba;
 update app.rate_limit_policies set quota = 1000 where name = 'default';
 reset role;
-select matches(pg_temp.route(null, '192.0.2.9'), '^true .*q=1000', 'an operator changes a limit while it runs');
+select matches(pg_temp.route(null, '192.0.2.9'), '^true .*q=1000', 'BR-409: an operator changes a limit while it runs');
 select is(pg_temp.outcome($$insert into app.rate_limit_policies values ('none', 0, '1 minute', '')$$), '23514', 'there is no limit of zero');
 select is((select (hits, previous_hits)::text from app.rate_limits where policy = 'default' and subject = '192.0.2.9'), '(1,12)', 'the counter has gone on');
 

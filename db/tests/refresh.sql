@@ -71,7 +71,7 @@ select isnt(pg_temp.token('second'), pg_temp.token('first'), 'a refresh gives an
 select is(pg_temp.kept('second', 'session_id'), pg_temp.kept('first', 'session_id'), 'of the same session');
 select is(pg_temp.kept('second', 'secret'), pg_temp.kept('first', 'secret'), 'whose secret is unsealed with the token, so older access tokens go on');
 select is((select count(*) from app.sessions), 1::bigint, 'a refresh opens no session');
-select is(pg_temp.live('first'), 1::bigint, 'there is one live token a session');
+select is(pg_temp.live('first'), 1::bigint, 'BR-102: there is one live token a session');
 select isnt((pg_temp.stored('first')).used_at, null, 'the old one is used');
 select is((pg_temp.stored('first')).replaced_by, (pg_temp.stored('second')).id, 'and names its successor');
 select is(octet_length((pg_temp.stored('first')).successor_salt), 32, 'which its salt can make again');
@@ -84,7 +84,7 @@ select is((select count(*) from app.refresh_tokens t, audit.audit_logs l
 
 -- A lost answer
 insert into kept values ('again', pg_temp.refresh(pg_temp.token('first')));
-select is((select reply - 'expires_in' from kept where name = 'again'), (select reply - 'expires_in' from kept where name = 'second'), 'a retry gets the same answer');
+select is((select reply - 'expires_in' from kept where name = 'again'), (select reply - 'expires_in' from kept where name = 'second'), 'BR-103: a retry gets the same answer');
 select is((select count(*) from app.refresh_tokens), 2::bigint, 'and makes no further token');
 update private.clock set shift = shift + '9 seconds';
 select is(pg_temp.refresh(pg_temp.token('first')) ->> 'refresh_token', pg_temp.token('second'), 'also after nine seconds');
@@ -94,7 +94,7 @@ select is((pg_temp.stored('first')).successor_salt, null, 'a refresh erases the 
 -- Theft
 update app.refresh_tokens set successor_salt = sha256('put back') where token_hash = private.digest(pg_temp.token('first'));
 select is(pg_temp.refresh(pg_temp.token('first')), '{"code": "token_reused", "claims": ""}', 'the last but one is theft, however soon, were its salt still there');
-select is((select revoked_reason from app.sessions), 'token_reused', 'theft ends the session');
+select is((select revoked_reason from app.sessions), 'token_reused', 'BR-104: theft ends the session');
 select is(pg_temp.live('first'), 0::bigint, 'with its live token');
 select is((select count(*) from audit.audit_logs where action = 'refresh_token.reused' and user_id = pg_temp.id('ann')
     and details ->> 'session_id' = pg_temp.kept('first', 'session_id')), 1::bigint, 'and the log says so');
@@ -105,7 +105,7 @@ select is((select count(*) from audit.audit_logs where action = 'refresh_token.r
 insert into kept values ('late', pg_temp.sign_in('ann')), ('other', pg_temp.sign_in('ann'));
 do $$ begin perform pg_temp.refresh(pg_temp.token('late')); end $$;
 update private.clock set shift = shift + '10 seconds';
-select is(pg_temp.refresh(pg_temp.token('late')) ->> 'code', 'token_reused', 'a retry after ten seconds is theft');
+select is(pg_temp.refresh(pg_temp.token('late')) ->> 'code', 'token_reused', 'BR-103: a retry after ten seconds is theft');
 select is(pg_temp.live('other'), 1::bigint, 'another session of the person lives on');
 update app.settings set refresh_retry_grace = '0';
 insert into kept values ('strict', pg_temp.sign_in('ann'));
@@ -132,7 +132,7 @@ select is(pg_temp.refresh(pg_temp.kept('other', 'secret')) ->> 'code', 'token_in
 insert into kept values ('idle', pg_temp.sign_in('bob'));
 update private.clock set shift = shift + '6 days 23 hours';
 insert into kept values ('idle2', pg_temp.refresh(pg_temp.token('idle')));
-select isnt(pg_temp.token('idle2'), null, 'a token is good for seven days');
+select isnt(pg_temp.token('idle2'), null, 'BR-105: a token is good for seven days');
 update private.clock set shift = shift + '7 days 1 second';
 select is(pg_temp.refresh(pg_temp.token('idle2')) ->> 'code', 'token_invalid', 'and no longer');
 
@@ -147,14 +147,14 @@ begin
 end
 $$;
 select isnt(pg_temp.token('end'), null, 'a session that is used goes on');
-select is((select s.expires_at from app.sessions s join ends e on e.id = s.id), (select expires_at from ends), 'refreshing never moves its end');
+select is((select s.expires_at from app.sessions s join ends e on e.id = s.id), (select expires_at from ends), 'BR-105: refreshing never moves its end');
 select is((pg_temp.stored('end')).expires_at, (select expires_at from ends), 'no token outlives it');
 update private.clock set shift = shift + ((select expires_at from ends) - private.now()) - interval '1 minute';
 update kept set reply = pg_temp.refresh(pg_temp.token('end')) where name = 'end';
 select ok(pg_temp.kept('end', 'expires_in')::integer between 55 and 60, 'nor does an access token');
 update private.clock set shift = shift + '1 minute';
 select is(pg_temp.refresh(pg_temp.token('end')) ->> 'code', 'session_expired', 'after 30 days it has ended, however busy it was');
-select is(pg_temp.outcome(format('update app.sessions set expires_at = expires_at + interval %L where id = %L', '1 second', e.id)), 'session_end_fixed', 'nothing moves the end of a session, not even the owner') from ends e;
+select is(pg_temp.outcome(format('update app.sessions set expires_at = expires_at + interval %L where id = %L', '1 second', e.id)), 'session_end_fixed', 'BR-105: nothing moves the end of a session, not even the owner') from ends e;
 select is(pg_temp.outcome(format('update app.sessions set user_id = %L where id = %L', pg_temp.id('ann'), e.id)), 'session_end_fixed', 'nor gives it to another person') from ends e;
 
 -- States of the account
@@ -167,11 +167,11 @@ select is(pg_temp.refresh(pg_temp.token('suspended')) ->> 'code', 'session_expir
 
 -- What the tables allow at most
 insert into kept values ('table', pg_temp.sign_in('bob'));
-select is(pg_temp.outcome(format('insert into app.refresh_tokens (session_id, token_hash, sealed_secret, expires_at) values (%L, sha256(%L), sha256(%L), now())',
-    pg_temp.kept('table', 'session_id'), 'x', 'x')), '23505', 'a second live token of a session is impossible');
+select is(pg_temp.outcome(format('insert into app.refresh_tokens (session_id, user_id, token_hash, sealed_secret, expires_at) values (%L, %L, sha256(%L), sha256(%L), now())',
+    pg_temp.kept('table', 'session_id'), pg_temp.id('bob'), 'x', 'x')), '23505', 'BR-102: a second live token of a session is impossible');
 do $$ begin perform pg_temp.refresh(pg_temp.token('table')); end $$;
 select is(pg_temp.outcome(format('update app.refresh_tokens set replaced_by = %L where id <> %L and session_id = %L and used_at is not null',
-    (pg_temp.stored('table')).replaced_by, (pg_temp.stored('table')).id, (pg_temp.stored('idle')).session_id)), '23505', 'two tokens never have one successor');
+    (pg_temp.stored('table')).replaced_by, (pg_temp.stored('table')).id, (pg_temp.stored('idle')).session_id)), '23505', 'BR-102: two tokens never have one successor');
 
 set local role roster_anonymous;
 select is(pg_temp.outcome($$select api.refresh('x')$$), 'token_invalid', 'nobody needs to be signed in to refresh');

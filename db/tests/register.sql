@@ -48,28 +48,28 @@ select is((select (c.purpose, c.is_granted, host(c.client_address))::text from a
 select is((select count(*) from audit.audit_logs where action = 'account.registered' and user_id = (select id from made)
     and request_id = 'request-1' and client_address = '192.0.2.7'), 1::bigint, 'a registration is one event, with its request and its address');
 select is((select array_agg(action order by action) from audit.audit_logs where action ~ 'inserted'),
-  '{consents.inserted,user_profiles.inserted,user_roles.inserted,users.inserted}', 'and each new row leaves one row in the log');
+  '{consents.inserted,email_verification_tokens.inserted,user_profiles.inserted,user_roles.inserted,users.inserted}', 'and each new row leaves one row in the log');
 select is((select count(*) from audit.audit_logs l where l::text ~ 'ann\.\.\.\.'), 0::bigint, 'the hash is in none of them');
 select is((select (api.register('bob@example.org', 'bob', pg_temp.hash('bob'), true)).locale), 'en', 'the language is English unless said otherwise');
 
 -- What is refused
-select is(pg_temp.outcome($$select api.register('c@example.org', 'carl', pg_temp.hash('c'), false)$$), 'consent_required', 'without consent there is no account');
+select is(pg_temp.outcome($$select api.register('c@example.org', 'carl', pg_temp.hash('c'), false)$$), 'consent_required', 'BR-005: without consent there is no account');
 select is(pg_temp.outcome($$select api.register('c@example.org', 'carl', pg_temp.hash('c'), null)$$), 'consent_required', 'silence is no consent');
-select is(pg_temp.outcome($$select api.register('ann@example.org', 'carl', pg_temp.hash('c'), true)$$), 'email_taken', 'a taken address is refused');
+select is(pg_temp.outcome($$select api.register('ann@example.org', 'carl', pg_temp.hash('c'), true)$$), 'email_taken', 'BR-001: a taken address is refused');
 select is(pg_temp.outcome($$select api.register('ANN@EXAMPLE.org', 'carl', pg_temp.hash('c'), true)$$), 'email_taken', 'whatever its capitals');
 select is(pg_temp.outcome(format('select api.register(%L, %L, pg_temp.hash(%L), true)', U&'\FF21nn@example.org', 'carl', 'c')), 'email_taken', 'and whatever the form of its letters');
-select is(pg_temp.outcome($$select api.register('c@example.org', 'ANN', pg_temp.hash('c'), true)$$), 'username_taken', 'a taken name is refused');
+select is(pg_temp.outcome($$select api.register('c@example.org', 'ANN', pg_temp.hash('c'), true)$$), 'username_taken', 'BR-002: a taken name is refused');
 select is(pg_temp.outcome($$select api.register('no address', 'carl', pg_temp.hash('c'), true)$$), '23514', 'what is no address is refused');
-select is(pg_temp.outcome($$select api.register('c@example.org', 'carl', 'correct horse battery staple', true)$$), '23514', 'a plain password is refused');
+select is(pg_temp.outcome($$select api.register('c@example.org', 'carl', 'correct horse battery staple', true)$$), '23514', 'BR-021: a plain password is refused');
 select is(pg_temp.outcome(format('select api.register(%L, %L, pg_temp.hash(%L), true)', repeat(U&'\FDFA', 200) || '@example.org', 'carl', 'c')), '23514',
   'an address that folds into more than 254 characters is refused');
 select is((select count(*) from app.users), 2::bigint, 'no refusal leaves an account behind');
 select is((select count(*) from audit.audit_logs where action = 'account.registered'), 2::bigint, 'nor a row in the log');
 
 -- Addresses
-select is((select (api.register(U&'e\0301ve@example.org', 'eve', pg_temp.hash('eve'), true)).email), U&'\00E9ve@example.org', 'an address is stored in its composed form');
+select is((select (api.register(U&'e\0301ve@example.org', 'eve', pg_temp.hash('eve'), true)).email), U&'\00E9ve@example.org', 'BR-004: an address is stored in its composed form');
 update app.users set status = 'deleted', deleted_at = now() where username = 'Ann';
-select is(pg_temp.outcome($$select api.register('ann@example.org', 'ann', pg_temp.hash('c'), true)$$), 'ok', 'address and name of a deleted account are free');
+select is(pg_temp.outcome($$select api.register('ann@example.org', 'ann', pg_temp.hash('c'), true)$$), 'ok', 'BR-010: address and name of a deleted account are free');
 
 -- Callers
 set local role roster_anonymous;

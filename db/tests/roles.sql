@@ -48,7 +48,7 @@ call pg_temp.grant_role('hal', 'helper');
 
 -- Who may
 call pg_temp.be('ann');
-select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'admin')), 'forbidden', 'nobody raises themselves');
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'admin')), 'forbidden', 'BR-502: nobody raises themselves');
 select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('bob'), 'user')), 'forbidden', 'nobody takes a role away without the permission');
 select is(pg_temp.outcome('select api.list_roles()'), 'ok', 'which roles there are is open to who is signed in: only the route asks for more');
 select is(pg_temp.outcome(format('insert into app.user_roles (user_id, role_id) select %L, id from app.roles where name = %L', pg_temp.id('ann'), 'admin')), '42501', 'nor is there a way past the functions');
@@ -93,7 +93,7 @@ do $$ begin perform api.remove_role(pg_temp.id('ann'), 'support'); end $$;
 reset role;
 do $$ begin perform set_config('request.session', current_setting('test.ann'), true); end $$;
 set local role roster_user;
-select is(pg_temp.outcome('select api.list_users()'), 'forbidden', 'and ends with the next request');
+select is(pg_temp.outcome('select api.list_users()'), 'forbidden', 'BR-106: and ends with the next request');
 select is(pg_temp.outcome('select api.get_me()'), 'ok', 'in the same session');
 
 -- For a time
@@ -117,7 +117,7 @@ select is(pg_temp.roles_of('ann'), '{support,user}', 'and is in force again');
 select is(pg_temp.outcome(format('select api.assign_role(%L, %L, %L)', pg_temp.id('ann'), 'support', private.now())), 'expiry_passed', 'but not until a time that has passed');
 
 -- The last administrator
-select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('root'), 'admin')), 'last_admin', 'the last administrator keeps the role');
+select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('root'), 'admin')), 'last_admin', 'BR-504: the last administrator keeps the role');
 select is(pg_temp.outcome(format('select api.assign_role(%L, %L, %L)', pg_temp.id('root'), 'admin', clock_timestamp() + interval '1 year')), 'last_admin', 'and has it for good');
 select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('bob'), 'admin')), 'ok', 'with a second administrator');
 select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('root'), 'admin')), 'ok', 'the first may go');

@@ -79,7 +79,7 @@ select is(pg_temp.outcome('select secret_hash from app.sessions'), '42501', 'no 
 select is(pg_temp.outcome('select 1 from app.refresh_tokens'), '42501', 'nor anything of a refresh token');
 select is((select count(*) from app.sessions), 3::bigint, 'row-level security shows one''s own sessions only');
 
-select is(pg_temp.outcome(format('select api.revoke_my_session(%L)', pg_temp.session_of('bob'))), 'not_found', 'somebody else''s session answers as a missing one');
+select is(pg_temp.outcome(format('select api.revoke_my_session(%L)', pg_temp.session_of('bob'))), 'not_found', 'BR-114: somebody else''s session answers as a missing one');
 select is(pg_temp.outcome(format('select api.revoke_my_session(%L)', gen_random_uuid())), 'not_found', 'as one that does not exist');
 select is(pg_temp.outcome(format('select api.revoke_my_session(%L)', pg_temp.session_of('gone'))), 'not_found', 'and one that has ended');
 select is(pg_temp.outcome(format('select api.revoke_my_session(%L)', pg_temp.session_of('desk'))), 'ok', 'one''s own session can be ended');

@@ -49,7 +49,7 @@ call pg_temp.be('ann');
 -- Present and absent
 select is(pg_temp.patch($$'{first_name,last_name,phone,avatar_url,metadata}', first_name => 'Ann', last_name => 'Lee', phone => '+41791234567', avatar_url => 'https://example.org/a.png', metadata => '{"a": 1}'$$),
   '(ann,Ann,Lee,+41791234567,en,https://example.org/a.png,"{""a"": 1}")', 'what is sent is set');
-select is(pg_temp.patch($$'{locale}', locale => 'de'$$), '(ann,Ann,Lee,+41791234567,de,https://example.org/a.png,"{""a"": 1}")', 'what is not sent stays');
+select is(pg_temp.patch($$'{locale}', locale => 'de'$$), '(ann,Ann,Lee,+41791234567,de,https://example.org/a.png,"{""a"": 1}")', 'BR-024: what is not sent stays');
 select is(pg_temp.patch($$'{first_name}', first_name => null$$), '(ann,,Lee,+41791234567,de,https://example.org/a.png,"{""a"": 1}")', 'null clears');
 select is(pg_temp.patch($$'{last_name,phone,avatar_url}'$$), '(ann,,,,de,,"{""a"": 1}")', 'every field that can be empty');
 select is(pg_temp.patch($$'{username,locale,metadata}'$$), '(ann,,,,de,,"{""a"": 1}")', 'but not what must not be');
@@ -65,7 +65,7 @@ set local role roster_user;
 
 -- If-Match
 do $$ begin perform set_config('test.version', pg_temp.version()::text, true); end $$;
-select is(pg_temp.outcome(format('select api.update_me(%L, first_name => %L, if_match => %L)', '{first_name}', 'A', format('"%s"', pg_temp.version() - 1))), 'precondition_failed', 'another version than the one that was read is not changed');
+select is(pg_temp.outcome(format('select api.update_me(%L, first_name => %L, if_match => %L)', '{first_name}', 'A', format('"%s"', pg_temp.version() - 1))), 'precondition_failed', 'BR-019: another version than the one that was read is not changed');
 select is(pg_temp.version(), current_setting('test.version')::bigint, 'nothing happened');
 select is(pg_temp.outcome(format('select api.update_me(%L, first_name => %L, if_match => %L)', '{first_name}', 'A', format('"%s"', pg_temp.version()))), 'ok', 'the one that was read is');
 select ok(pg_temp.version() > current_setting('test.version')::bigint, 'a change moves the version');
@@ -82,7 +82,7 @@ select ok((api.get_me()).is_phone_verified, 'a verified number stays so while it
 select is((api.update_me('{phone}', phone => '+41790000000')).is_phone_verified, false, 'a new number is not verified');
 
 -- Limits
-select is(pg_temp.outcome(format('select api.update_me(%L, metadata => %L)', '{metadata}', jsonb_build_object('a', repeat('x', 8192 - 9)))), 'ok', 'metadata may have 8 KiB');
+select is(pg_temp.outcome(format('select api.update_me(%L, metadata => %L)', '{metadata}', jsonb_build_object('a', repeat('x', 8192 - 9)))), 'ok', 'BR-018: metadata may have 8 KiB');
 select is(pg_temp.outcome(format('select api.update_me(%L, metadata => %L)', '{metadata}', jsonb_build_object('a', repeat('x', 8192 - 8)))), 'metadata_too_large', 'and not a byte more');
 select is(pg_temp.outcome(format('select api.update_me(%L, metadata => %L)', '{metadata}', jsonb_build_object('a', repeat('é', 4096)))), 'metadata_too_large', 'bytes, not characters');
 select is(pg_temp.outcome($$select api.update_me('{metadata}', metadata => '[1]')$$), '23514', 'metadata is an object');

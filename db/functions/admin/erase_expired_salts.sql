@@ -6,13 +6,14 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_before timestamptz := private.now() - (select c.refresh_retry_grace from app.settings c);
   v_erased integer;
 begin
   update app.refresh_tokens t set successor_salt = null
   where t.id in (
     select s.id from app.refresh_tokens s
     where s.successor_salt is not null
-      and s.used_at < private.now() - (select c.refresh_retry_grace from app.settings c)
+      and s.used_at < v_before
     for update skip locked);
   get diagnostics v_erased = row_count;
   return v_erased;

@@ -1,4 +1,4 @@
--- Nobody hands out more than they hold: a role is granted only by who has all of its permissions.
+-- Nobody hands out more than they hold, or for longer: a role is granted only by who has all of its permissions.
 create or replace function api.assign_role(id uuid, name app.role_name, expires_at timestamptz default null) returns void
 language plpgsql
 volatile
@@ -9,6 +9,7 @@ declare
   v_role_id uuid;
 begin
   perform private.authorize('api.assign_role(uuid,app.role_name,timestamptz)');
+  perform private.check_outranks(assign_role.id);
   select r.id into v_role_id from app.roles r where r.name = assign_role.name for update;
   if v_role_id is null or not exists (select from app.users u where u.id = assign_role.id and u.deleted_at is null) then
     perform private.fail('not_found');
@@ -16,7 +17,7 @@ begin
   if assign_role.expires_at <= private.now() then
     perform private.fail('expiry_passed');
   end if;
-  perform private.check_grantable(v_role_id);
+  perform private.check_grantable(v_role_id, coalesce(assign_role.expires_at, 'infinity'));
   if assign_role.name = 'admin' and assign_role.expires_at is not null then
     perform private.keep_an_admin(assign_role.id);
   end if;
@@ -34,7 +35,8 @@ comment on function api.assign_role(uuid, app.role_name, timestamptz) is $$
 
 Grant a role to an account, for good or until `expires_at`.
 
-It takes effect with the account's next request. Nobody grants a role that allows more than they may themselves.
+It takes effect with the account's next request. Nobody grants a role that allows more than they may themselves, nor for
+longer than they may, nor to an account that may do more than they.
 $$;
 revoke all on function api.assign_role(uuid, app.role_name, timestamptz) from public;
 grant execute on function api.assign_role(uuid, app.role_name, timestamptz) to roster_user;

@@ -7,14 +7,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform private.authorize('api.delete_user(uuid,text)');
-  perform private.check_match(if_match, (select u.version from app.users u where u.id = delete_user.id for update));
+  perform private.check_outranks(delete_user.id);
+  perform private.check_match(if_match, (select u.version from app.users u where u.id = delete_user.id));
   perform private.change_status(delete_user.id, 'delete');
 end
 $$;
 comment on function api.delete_user(uuid, text) is $$
 @http DELETE /v1/users/{id}
 @permission users:delete
-@errors not_found status_conflict last_admin precondition_failed
+@errors not_found status_conflict last_admin precondition_failed above_own_permissions
 
 Delete an account.
 

@@ -7,6 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform private.authorize('api.reactivate_user(uuid)');
+  perform private.check_outranks(reactivate_user.id);
   perform private.change_status(reactivate_user.id, 'reactivate');
   return private.load_user(reactivate_user.id);
 end
@@ -14,7 +15,7 @@ $$;
 comment on function api.reactivate_user(uuid) is $$
 @http POST /v1/users/{id}/reactivate
 @permission users:write
-@errors not_found status_conflict
+@errors not_found status_conflict above_own_permissions
 
 Reactivate a suspended account.
 

@@ -1,4 +1,4 @@
--- Two people may send the same address at the same moment: the unique index decides, not a look beforehand.
+-- With public registration a taken address is named; with private registration nobody learns who has an account.
 create or replace function api.register(
   email app.email,
   username app.username,
@@ -15,31 +15,24 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user_id    uuid;
-  v_constraint text;
+  v_account app.users;
 begin
   if register.gdpr_consent is not true then
     perform private.fail('consent_required');
   end if;
-  insert into app.users (email, username, password_hash, password_changed_at, gdpr_consent_at)
-  values (normalize(register.email, NFC), register.username, register.password_hash, private.now(), private.now())
-  returning id into v_user_id;
-  insert into app.user_profiles (user_id, first_name, last_name, phone, locale)
-  values (v_user_id, register.first_name, register.last_name, register.phone, register.locale);
-  insert into app.user_roles (user_id, role_id) select v_user_id, r.id from app.roles r where r.name = 'user';
-  insert into app.consents (user_id, purpose, is_granted, client_address)
-  values (v_user_id, 'data_processing', true, private.request_value('address')::inet);
-  perform audit.record_event('account.registered', v_user_id);
-  return private.load_user(v_user_id);
-exception
-  when unique_violation then
-    get stacked diagnostics v_constraint = constraint_name;
-    perform private.fail(private.taken_code(v_constraint));
+  if (select s.registration = 'private' from app.settings s) then
+    return private.register_privately(
+      register.email, register.username, register.password_hash, register.first_name, register.last_name, register.phone, register.locale);
+  end if;
+  v_account := private.create_account(
+    register.email, register.username, register.password_hash, register.first_name, register.last_name, register.phone, register.locale);
+  perform private.welcome(v_account);
+  return private.load_user(v_account.id);
 end
 $$;
 comment on function api.register(app.email, app.username, app.password_hash, boolean, app.person_name, app.person_name, app.phone, app.locale) is $$
 @http POST /v1/auth/register
-@status 201
+@status 201 202
 @errors email_taken username_taken consent_required password_unacceptable
 @rate_limit register
 @hash password into password_hash avoiding http.password_words(email, username)
@@ -47,7 +40,8 @@ comment on function api.register(app.email, app.username, app.password_hash, boo
 Create an account.
 
 The account starts as `inactive` until its email address is verified. The password has 15 to 128 characters of any
-kind and may not resemble the email address, the username or the name of the service.
+kind and may not resemble the email address, the username or the name of the service. Where registration is private,
+the answer is always 202 without a body.
 $$;
 revoke all on function api.register(app.email, app.username, app.password_hash, boolean, app.person_name, app.person_name, app.phone, app.locale) from public;
 grant execute on function api.register(app.email, app.username, app.password_hash, boolean, app.person_name, app.person_name, app.phone, app.locale) to roster_anonymous;

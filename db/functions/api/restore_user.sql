@@ -9,9 +9,11 @@ declare
   v_constraint text;
 begin
   perform private.authorize('api.restore_user(uuid)');
+  perform private.check_outranks(restore_user.id);
   if exists (
     select from app.users u, app.settings s
     where u.id = restore_user.id and u.deleted_at + s.restore_within < private.now())
+     or exists (select from app.erasures e where e.user_id = restore_user.id)
   then
     perform private.fail('restore_expired');
   end if;
@@ -26,12 +28,12 @@ $$;
 comment on function api.restore_user(uuid) is $$
 @http POST /v1/users/{id}/restore
 @permission users:delete
-@errors not_found status_conflict email_taken username_taken restore_expired
+@errors not_found status_conflict email_taken username_taken restore_expired above_own_permissions
 
 Restore a deleted account.
 
 Possible for thirty days, unless its email address or username belongs to another account by now. Its old sessions stay
-ended.
+ended, and it is suspended if it was when it was deleted.
 $$;
 revoke all on function api.restore_user(uuid) from public;
 grant execute on function api.restore_user(uuid) to roster_user;

@@ -7,6 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform private.authorize('api.suspend_user(uuid)');
+  perform private.check_outranks(suspend_user.id);
   perform private.change_status(suspend_user.id, 'suspend');
   return private.load_user(suspend_user.id);
 end
@@ -14,7 +15,7 @@ $$;
 comment on function api.suspend_user(uuid) is $$
 @http POST /v1/users/{id}/suspend
 @permission users:write
-@errors not_found status_conflict last_admin
+@errors not_found status_conflict last_admin above_own_permissions
 
 Suspend an account.
 

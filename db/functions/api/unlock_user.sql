@@ -7,6 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform private.authorize('api.unlock_user(uuid)');
+  perform private.check_outranks(unlock_user.id);
   update app.users u set failed_login_attempts = 0, locked_until = null where u.id = unlock_user.id;
   return private.load_user(unlock_user.id);
 end
@@ -14,7 +15,7 @@ $$;
 comment on function api.unlock_user(uuid) is $$
 @http POST /v1/users/{id}/unlock
 @permission users:write
-@errors not_found
+@errors not_found above_own_permissions
 
 End the lock that failed logins put on an account.
 $$;

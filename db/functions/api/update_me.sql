@@ -15,32 +15,12 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user_id    uuid := private.lock_own_account();
-  v_user       api.user;
-  v_constraint text;
+  v_user_id uuid := private.lock_own_account();
 begin
   perform private.check_match(if_match, (private.load_user(v_user_id)).version);
-  if octet_length(update_me.metadata::text) > 8192 then
-    perform private.fail('metadata_too_large');
-  end if;
-  if update_me.username is not null then
-    update app.users u set username = update_me.username where u.id = v_user_id;
-  end if;
-  update app.user_profiles p set
-    first_name = case when 'first_name' = any (present) then update_me.first_name else p.first_name end,
-    last_name  = case when 'last_name'  = any (present) then update_me.last_name  else p.last_name end,
-    phone      = case when 'phone'      = any (present) then update_me.phone      else p.phone end,
-    locale     = coalesce(update_me.locale, p.locale),
-    avatar_url = case when 'avatar_url' = any (present) then update_me.avatar_url else p.avatar_url end,
-    metadata   = coalesce(update_me.metadata, p.metadata)
-  where p.user_id = v_user_id;
-  v_user := private.load_user(v_user_id);
-  perform private.set_header('ETag', format('"%s"', v_user.version));
-  return v_user;
-exception
-  when unique_violation then
-    get stacked diagnostics v_constraint = constraint_name;
-    perform private.fail(private.taken_code(v_constraint));
+  return private.update_account(
+    v_user_id, present, update_me.username, update_me.first_name, update_me.last_name, update_me.phone,
+    update_me.locale, update_me.avatar_url, update_me.metadata);
 end
 $$;
 comment on function api.update_me(text[], app.username, app.person_name, app.person_name, app.phone, app.locale, app.web_url, app.metadata, text) is $$

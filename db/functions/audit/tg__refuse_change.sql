@@ -11,5 +11,5 @@ begin
     hint = 'Rows leave the log only with their whole partition, when its retention has passed.';
 end
 $$;
-comment on function audit.tg__refuse_change() is 'Refuses UPDATE, DELETE and TRUNCATE of the log and of each of its partitions.';
+comment on function audit.tg__refuse_change() is 'Refuses DELETE and TRUNCATE of the log and of each of its partitions.';
 revoke all on function audit.tg__refuse_change() from public;

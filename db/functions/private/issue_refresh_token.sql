@@ -10,9 +10,9 @@ declare
   v_token app.refresh_tokens;
 begin
   insert into app.refresh_tokens (
-    id, session_id, token_hash, sealed_secret, expires_at, device_fingerprint, client_address, user_agent)
+    id, session_id, user_id, token_hash, sealed_secret, expires_at, device_fingerprint, client_address, user_agent)
   values (
-    issue_refresh_token.id, session.id, private.digest(issue_refresh_token.token), private.seal(secret, issue_refresh_token.token),
+    issue_refresh_token.id, session.id, session.user_id, private.digest(issue_refresh_token.token), private.seal(secret, issue_refresh_token.token),
     least(private.now() + (select s.refresh_token_idle from app.settings s), session.expires_at),
     private.device_fingerprint(session.device_name),
     private.request_value('address')::inet, left(private.request_value('user_agent'), 300))

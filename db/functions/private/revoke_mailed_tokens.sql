@@ -1,4 +1,4 @@
--- A token in a mailbox dies with what it was issued for: the password, the address, the account.
+-- A token in a mailbox, or a code on a telephone, dies with what it was issued for: the password, the address, the account.
 create or replace function private.revoke_mailed_tokens(user_id uuid) returns void
 language plpgsql
 volatile
@@ -10,7 +10,9 @@ begin
   where t.user_id = revoke_mailed_tokens.user_id and t.used_at is null and t.revoked_at is null;
   update app.email_verification_tokens t set revoked_at = private.now()
   where t.user_id = revoke_mailed_tokens.user_id and t.used_at is null and t.revoked_at is null;
+  update app.phone_verification_codes c set revoked_at = private.now()
+  where c.user_id = revoke_mailed_tokens.user_id and c.used_at is null and c.revoked_at is null;
 end
 $$;
-comment on function private.revoke_mailed_tokens(uuid) is 'Ends the unused mailed tokens of a user.';
+comment on function private.revoke_mailed_tokens(uuid) is 'Ends the unused mailed tokens and telephone codes of a user.';
 revoke all on function private.revoke_mailed_tokens(uuid) from public;

@@ -1,0 +1,33 @@
+-- Two clocks end a person's data: the time to restore a deleted account, and the date set for an account.
+create or replace function admin.anonymize_expired_users(max_rows integer default 100) returns integer
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now    timestamptz := private.now();
+  v_before timestamptz := v_now - (select s.restore_within from app.settings s);
+  v_user   record;
+  v_erased integer := 0;
+begin
+  for v_user in
+    select u.id, case when u.data_retention_until < v_now then 'retention' else 'deletion' end as reason
+    from app.users u
+    where (u.data_retention_until < v_now or u.deleted_at < v_before)
+      and not exists (select from app.erasures e where e.user_id = u.id)
+      and (u.status = 'deleted' or not exists (select from private.admins a where a.user_id = u.id))
+    limit anonymize_expired_users.max_rows
+    for update of u skip locked
+  loop
+    -- Somebody may have erased it between the search and the lock.
+    continue when exists (select from app.erasures e where e.user_id = v_user.id);
+    perform private.erase_account(v_user.id, v_user.reason);
+    v_erased := v_erased + 1;
+  end loop;
+  return v_erased;
+end
+$$;
+comment on function admin.anonymize_expired_users(integer) is 'Anonymises accounts whose data_retention_until or time to be restored has passed, at most so many; administrators are left to people. Returns how many.';
+revoke all on function admin.anonymize_expired_users(integer) from public;
+grant execute on function admin.anonymize_expired_users(integer) to roster_dba;

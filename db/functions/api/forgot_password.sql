@@ -1,0 +1,31 @@
+-- The same answer for everybody, in the same time. A lock does not stand in the way: this is the owner's way past it.
+create or replace function api.forgot_password(email app.email) returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_account app.users;
+begin
+  select u.* into v_account from app.users u where u.id = private.find_user(forgot_password.email) for update;
+  if not private.count_mail(forgot_password.email) then
+    return;
+  end if;
+  perform audit.record_event('password.reset_requested', v_account.id);
+  if v_account.status in ('active', 'inactive') then
+    perform private.send_password_token(v_account, 'reset');
+  end if;
+end
+$$;
+comment on function api.forgot_password(app.email) is $$
+@http POST /v1/auth/password/forgot
+@status 202
+@rate_limit mail
+
+Ask for a mail with a token that sets a new password.
+
+Always answers 202.
+$$;
+revoke all on function api.forgot_password(app.email) from public;
+grant execute on function api.forgot_password(app.email) to roster_anonymous, roster_user;

@@ -1,0 +1,48 @@
+-- Who can read the mailbox owns the account, alone: whoever registered the address before, or was signed in, is out.
+create or replace function api.reset_password(token text, password_hash app.password_hash) returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_token   app.password_reset_tokens;
+  v_account app.users;
+begin
+  select u.* into v_account from app.users u
+  where u.id = (select t.user_id from app.password_reset_tokens t where t.token_hash = private.digest(reset_password.token))
+  for update;
+  update app.password_reset_tokens t set used_at = private.now()
+  where t.token_hash = private.digest(reset_password.token)
+    and t.used_at is null and t.revoked_at is null and t.expires_at > private.now()
+  returning t.* into v_token;
+  if v_token.id is null or v_account.status not in ('active', 'inactive') then
+    perform private.fail('token_invalid', 400);
+  end if;
+  update app.users u set
+    password_hash = reset_password.password_hash, password_changed_at = private.now(),
+    failed_login_attempts = 0, locked_until = null,
+    -- Whoever registered the address before its owner may have verified a telephone of theirs.
+    is_phone_verified = u.is_phone_verified and u.is_email_verified
+  where u.id = v_account.id;
+  perform private.end_sessions(v_account.id, 'password_changed');
+  perform private.revoke_mailed_tokens(v_account.id);
+  if not v_account.is_email_verified then
+    perform private.confirm_email(v_account, v_account.email);
+  end if;
+  perform private.send(v_account.id, 'password_changed', v_account.email);
+  perform audit.record_event('password.reset', v_account.id, jsonb_build_object('purpose', v_token.purpose));
+end
+$$;
+comment on function api.reset_password(text, app.password_hash) is $$
+@http POST /v1/auth/password/reset
+@errors 400:token_invalid password_unacceptable
+@rate_limit login
+@hash password into password_hash avoiding http.reset_words(token)
+
+Set a new password with a mailed token, after a reset or an invitation.
+
+All sessions end, a lock ends, and the address counts as verified: the token was read there.
+$$;
+revoke all on function api.reset_password(text, app.password_hash) from public;
+grant execute on function api.reset_password(text, app.password_hash) to roster_anonymous, roster_user;

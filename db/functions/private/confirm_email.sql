@@ -1,0 +1,27 @@
+-- An address that changes takes with it what was mailed to the old one, and the old one is told.
+create or replace function private.confirm_email(account app.users, email text) returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_is_change boolean := private.fold(account.email) <> private.fold(confirm_email.email);
+begin
+  if v_is_change then
+    perform private.revoke_mailed_tokens(account.id);
+    perform private.send(account.id, 'email_changed', account.email, jsonb_build_object('new_email', confirm_email.email));
+  end if;
+  update app.users u set
+    email = confirm_email.email,
+    is_email_verified = true,
+    status = case when u.status = 'inactive' then 'active' else u.status end
+  where u.id = account.id;
+  perform audit.record_event(case when v_is_change then 'email.changed' else 'email.verified' end, account.id);
+exception
+  when unique_violation then
+    perform private.fail('email_taken');
+end
+$$;
+comment on function private.confirm_email(app.users, text) is 'Puts a verified address into effect and activates an inactive account; raises email_taken.';
+revoke all on function private.confirm_email(app.users, text) from public;

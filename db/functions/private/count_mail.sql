@@ -1,0 +1,20 @@
+-- Many clients asking for messages to one person are one nuisance: the limit holds per recipient and per account as
+-- well. It counts for whoever it is, so that an address without an account takes the same path.
+create or replace function private.count_mail(recipient text, is_told boolean default false) returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count record := private.count_request('mail', private.mail_subject(count_mail.recipient));
+begin
+  if is_told and not v_count.is_allowed then
+    perform private.set_header('Retry-After', v_count.reset_seconds::text);
+    perform private.refuse('rate_limited');
+  end if;
+  return v_count.is_allowed;
+end
+$$;
+comment on function private.count_mail(text, boolean) is 'Whether one more message to an address, a number or an account (its id) is within the limit `mail`. is_told: refuse if not; otherwise silent, since an answer would tell that the account exists.';
+revoke all on function private.count_mail(text, boolean) from public;

@@ -1,0 +1,37 @@
+-- The owner of a taken address learns by mail what the caller must not learn. A taken username is told by mail as well:
+-- whoever registers an address and then tries the name again would otherwise see whether the first time made an account.
+create or replace function private.register_privately(
+  email text, username text, password_hash text, first_name text, last_name text, phone text, locale text)
+returns api.user
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_code  text;
+  v_owner uuid;
+begin
+  begin
+    perform private.welcome(private.create_account(
+      register_privately.email, register_privately.username, register_privately.password_hash,
+      register_privately.first_name, register_privately.last_name, register_privately.phone, register_privately.locale));
+  exception
+    -- The index decides, so that two registrations at the same moment get the same answer too.
+    when sqlstate 'UM409' then
+      get stacked diagnostics v_code = pg_exception_detail;
+  end;
+  v_owner := private.find_user(register_privately.email);
+  if v_code is null or not private.count_mail(register_privately.email) then
+    null;
+  elsif v_owner is not null then
+    perform private.send(v_owner, 'email_already_used', register_privately.email);
+  else
+    perform private.send(null, 'username_already_used', register_privately.email, jsonb_build_object('username', register_privately.username));
+  end if;
+  perform set_config('response.status', '202', true);
+  return null;
+end
+$$;
+comment on function private.register_privately(text, text, text, text, text, text, text) is 'Registers without telling whether the address was taken: answers 202 with no body in both cases.';
+revoke all on function private.register_privately(text, text, text, text, text, text, text) from public;

@@ -1,0 +1,29 @@
+-- Everything that refers to the person goes but the account itself and the record of its erasure; what a table added
+-- later holds goes with it, since tables are found by their foreign keys.
+create or replace function private.remove_personal_rows(user_id uuid) returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_table   record;
+  v_rows    bigint;
+  v_removed jsonb := '{}';
+begin
+  for v_table in
+    select t.relation, t.predicate from private.personal_tables() t
+    where t.relation not in ('app.users'::regclass, 'app.erasures'::regclass)
+  loop
+    execute format('delete from %s t where %s', v_table.relation, v_table.predicate) using remove_personal_rows.user_id;
+    get diagnostics v_rows = row_count;
+    v_removed := v_removed || jsonb_build_object((select c.relname from pg_class c where c.oid = v_table.relation), v_rows);
+  end loop;
+  -- Answers that are kept to be given again show the person too, also to others.
+  delete from app.idempotency_keys k
+  where k.caller = remove_personal_rows.user_id::text or strpos(k.answer, remove_personal_rows.user_id::text) > 0;
+  return v_removed;
+end
+$$;
+comment on function private.remove_personal_rows(uuid) is 'Deletes all rows about a user but the account; returns how many of each table.';
+revoke all on function private.remove_personal_rows(uuid) from public;

@@ -1,0 +1,17 @@
+-- What follows from a registration that worked: the consent on record, the mail that verifies the address.
+create or replace function private.welcome(account app.users) returns void
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update app.users u set gdpr_consent_at = private.now() where u.id = account.id;
+  insert into app.consents (user_id, purpose, is_granted, client_address)
+  values (account.id, 'data_processing', true, private.request_value('address')::inet);
+  perform private.send_email_verification(account.id, account.email);
+  perform audit.record_event('account.registered', account.id);
+end
+$$;
+comment on function private.welcome(app.users) is 'Records the consent of a newly registered account and mails its verification.';
+revoke all on function private.welcome(app.users) from public;

@@ -1,0 +1,290 @@
+"""Who may do what over HTTP: `matrix.csv` declares it for every route and every kind of caller; here it is walked.
+
+`own` and `other` are somebody without a role, on what is theirs and on what is another person's; `support`, `auditor`
+and `admin` act on somebody without a role; `support on admin` on an administrator; the last three carry a token from
+before they were suspended, or their session or the token itself expired. A dash: there is no such case, since the
+route is about nobody else.
+"""
+
+import csv
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mailbox import mailed_token
+from tests.people import NEW_PASSWORD, PASSWORD, Person, member, near_the_end, problem
+from tests.server import Service
+from tests.waiting import until
+
+TABLE = Path(__file__).with_name("matrix.csv")
+ROLES = {"support": "support", "auditor": "auditor", "admin": "admin", "support on admin": "support"}
+NO_CASE = "-"
+HTTP_METHODS = {"get", "post", "put", "patch", "delete"}
+
+_numbers = itertools.count(1)
+
+
+def read_table() -> dict[str, dict[str, str]]:
+    """Expected status by route (`GET /v1/me`) and kind of caller."""
+    with TABLE.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, skipinitialspace=True, strict=True))
+    table = {row.pop("route"): {caller.strip(): status.strip() for caller, status in row.items()} for row in rows}
+    assert len(table) == len(rows), "a route stands there twice"
+    return table
+
+
+MATRIX = read_table()
+
+
+@dataclass
+class World:
+    """People of every kind: callers, who are used again, and targets, made anew for each request."""
+
+    service: Service
+    password_hash: str
+    callers: dict[str, Person] = field(default_factory=dict)
+
+    def person(self, role: str | None = None) -> Person:
+        """An account of its own, active, without a session."""
+        person = Person(self.service, "matrix")
+        self.run(
+            "select (private.create_account(%s, %s, %s, null, null, null, 'en')).id",
+            person.email, person.username, self.password_hash,
+        )  # fmt: skip
+        self.run(
+            "update app.users set is_email_verified = true, status = 'active' where username = %s", person.username
+        )
+        person.id = str(self.run("select id from app.users where username = %s", person.username))
+        if role is not None:
+            self.run(
+                "insert into app.user_roles (user_id, role_id) select %s, id from app.roles where name = %s",
+                person.id,
+                role,
+            )
+        return person
+
+    def run(self, query: Any, *values: Any) -> Any:
+        """A statement on the database; the first value of its first row."""
+        cursor = self.service.database.execute(query, values)
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
+
+    def caller(self, kind: str) -> Person:
+        """Who sends the request; the same as last time if their session is still open."""
+        known = self.callers.get(kind)
+        is_dead = kind in ("anonymous", "suspended", "expired session", "expired token")
+        if known is None or not (is_dead or known.get("/v1/me").status_code == 200):
+            self.callers[kind] = known = self._new_caller(kind)
+        return known
+
+    def _new_caller(self, kind: str) -> Person:
+        person = self.person(ROLES.get(kind))
+        if kind == "anonymous":
+            return person
+        if kind == "expired token":
+            return self._with_expired_token(person)
+        assert person.login().status_code == 200
+        if kind == "suspended":
+            self.run("update app.users set status = 'suspended', suspended_at = private.now() where id = %s", person.id)
+        if kind == "expired session":
+            self.run(
+                "update app.sessions set created_at = created_at - interval '1 day', "
+                "expires_at = private.now() - interval '1 second' where user_id = %s",
+                person.id,
+            )
+        return person
+
+    def _with_expired_token(self, person: Person) -> Person:
+        """A token that was issued at the very end of its session; the session lives on, since the clock goes back."""
+        self.run("update app.settings set session_absolute = '5 minutes'")
+        try:
+            assert person.login().status_code == 200
+        finally:
+            self.run("update app.settings set session_absolute = default")
+        with near_the_end(person):
+            assert person.refresh().json()["expires_in"] <= 1
+        until(lambda: person.get("/v1/me").status_code == 401, 5, "the access token expires")
+        return person
+
+    def state(self, person: Person) -> Any:
+        """Everything that a request could have changed about somebody."""
+        return self.run(
+            """select row(u.status, u.version, u.failed_login_attempts, u.locked_until, u.password_hash,
+                      (select count(*) from app.sessions s where s.user_id = u.id and s.revoked_at is null),
+                      (select array_agg(r.role_id order by r.role_id) from app.user_roles r where r.user_id = u.id),
+                      (select count(*) from app.erasures e where e.user_id = u.id))::text
+               from app.users u where u.id = %s""",
+            person.id,
+        )
+
+
+@dataclass
+class Case:
+    """One request to be sent: by whom, about whom."""
+
+    world: World
+    kind: str
+    caller: Person
+    target: Person
+
+    def open_session(self) -> str:
+        """One more session of the target; its public id."""
+        query = "select (private.open_session(%s, private.random_token(), '1 day')).id::text"
+        return str(self.world.run(query, self.target.id))
+
+    def refresh_token(self) -> str:
+        """A live refresh token of the target."""
+        twin = self.target.elsewhere()
+        assert twin.login().status_code == 200
+        return str(twin.session["refresh_token"])
+
+    def phone_code(self) -> str:
+        """The code that was sent to the target's telephone."""
+        self.world.run("update app.phone_verification_codes set revoked_at = private.now() where used_at is null")
+        self.world.run(
+            """insert into app.phone_verification_codes (user_id, phone, code_hash, expires_at)
+               select id, '+41791234567', private.keyed_digest('phone ' || id || ' 123456'), private.now() + '1 minute'
+               from app.users where id = %s""",
+            self.target.id,
+        )
+        return "123456"
+
+    def role(self) -> str:
+        """A role that can be changed and dropped."""
+        return str(self.world.run("insert into app.roles (name) values (%s) returning name::text", fresh("role")))
+
+
+def fresh(prefix: str) -> str:
+    """A name that nobody has."""
+    return f"{prefix}_{next(_numbers)}"
+
+
+def new_account(case: Case) -> dict[str, Any]:
+    """What an invitation takes."""
+    name = fresh("new")
+    return {"email": f"{name}@example.com", "username": name}
+
+
+BODIES: dict[str, Callable[[Case], dict[str, Any]]] = {
+    "POST /v1/auth/register": lambda case: new_account(case) | {"password": PASSWORD, "gdpr_consent": True},
+    "POST /v1/auth/login": lambda case: {"identifier": case.target.email, "password": PASSWORD},
+    "POST /v1/auth/refresh": lambda case: {"refresh_token": case.refresh_token()},
+    "POST /v1/auth/logout": lambda case: {"refresh_token": case.refresh_token()},
+    "POST /v1/auth/email/verify": lambda case: {
+        "token": mailed_token(case.world.service, case.target.id, "verification")
+    },
+    "POST /v1/auth/email/verification": lambda case: {"email": case.target.email},
+    "POST /v1/auth/password/forgot": lambda case: {"email": case.target.email},
+    "POST /v1/auth/password/reset": lambda case: {
+        "token": mailed_token(case.world.service, case.target.id, "reset"),
+        "password": NEW_PASSWORD,
+    },
+    "PATCH /v1/me": lambda case: {"locale": "de"},
+    "POST /v1/me/delete": lambda case: {"password": PASSWORD},
+    "POST /v1/me/password": lambda case: {"current_password": PASSWORD, "new_password": PASSWORD[::-1]},
+    "POST /v1/me/email": lambda case: {"new_email": f"{fresh('new')}@example.com", "password": PASSWORD},
+    "POST /v1/me/phone": lambda case: {"phone": "+41791234567"},
+    "POST /v1/me/phone/verify": lambda case: {"code": case.phone_code()},
+    "PUT /v1/me/consents/{purpose}": lambda case: {"granted": True},
+    "POST /v1/users": new_account,
+    "PATCH /v1/users/{id}": lambda case: {"locale": "de"},
+    "POST /v1/roles": lambda case: {"name": fresh("role"), "permissions": ["users:read"]},
+    "PATCH /v1/roles/{name}": lambda case: {"description": "Changed"},
+    "PUT /v1/users/{id}/roles/{name}": lambda case: {},
+}
+"""What a request carries; the others have no body."""
+
+ENDS_THE_CALLER = {"POST /v1/me/delete", "POST /v1/me/password", "POST /v1/auth/password/reset", "POST /v1/auth/login"}
+"""After these the caller's password or account is another, so the next request has a new one."""
+
+STATE_BEFORE = {
+    "POST /v1/users/{id}/restore": "update app.users set status = 'deleted', deleted_at = private.now() where id = %s",
+    "POST /v1/users/{id}/reactivate": (
+        "update app.users set status = 'suspended', suspended_at = private.now() where id = %s"
+    ),
+}
+"""What puts the target into the state in which the route does something."""
+
+
+def path_of(route: str, case: Case) -> str:
+    """The path with the case's things in place of its placeholders."""
+    path = route.partition(" ")[2]
+    if path == "/v1/me/sessions/{id}":
+        return path.replace("{id}", case.open_session())
+    path = path.replace("{action}", "reset_password")
+    name = "user" if path.startswith("/v1/users/") else case.role() if "{name}" in path else ""
+    return path.replace("{id}", case.target.id).replace("{name}", name).replace("{purpose}", "newsletter")
+
+
+def case_of(world: World, route: str, kind: str) -> Case:
+    """The caller and the target of one cell."""
+    caller = world.caller(kind)
+    if kind == "own" and route not in STATE_BEFORE:
+        return Case(world, kind, caller, caller)
+    target = world.person("admin" if kind == "support on admin" else None)
+    if route in STATE_BEFORE:
+        world.run(STATE_BEFORE[route], target.id)
+    return Case(world, kind, caller, target)
+
+
+@pytest.fixture(scope="module")
+def world(shared_service: Service) -> World:
+    """Everybody, all with one password; and an administrator, so that no other is the last."""
+    first = member(shared_service, "matrix")
+    stored = shared_service.database.execute("select password_hash from app.users where id = %s", [first.id]).fetchone()
+    assert stored
+    world = World(shared_service, str(stored[0]))
+    world.person("admin")
+    return world
+
+
+@pytest.fixture(scope="module")
+def document(shared_service: Service) -> dict[str, dict[str, Any]]:
+    """The operations of the OpenAPI document by route."""
+    paths = shared_service.client.get("/openapi.json").json()["paths"]
+    return {
+        f"{method.upper()} {path}": operation
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if method in HTTP_METHODS
+    }
+
+
+def test_the_table_has_every_route_and_no_other(document: dict[str, dict[str, Any]]) -> None:
+    """BR-501: no route without a declaration."""
+    assert MATRIX.keys() == document.keys()
+
+
+def test_only_routes_that_are_about_nobody_else_leave_a_case_out() -> None:
+    """BR-501: no case is forgotten."""
+    for route, row in MATRIX.items():
+        left_out = {kind for kind, status in row.items() if status == NO_CASE}
+        assert left_out in (set(), {"other", "support on admin"}), route
+        assert not left_out or "{id}" not in route, route
+
+
+@pytest.mark.parametrize("route", MATRIX)
+def test_each_caller_gets_the_declared_answer(world: World, document: dict[str, dict[str, Any]], route: str) -> None:
+    """BR-501, BR-503, BR-508, BR-009, BR-114: permission, rank, one's own, suspension, others' sessions."""
+    got, expected = {}, {}
+    for kind, status in MATRIX[route].items():
+        if status == NO_CASE:
+            continue
+        case = case_of(world, route, kind)
+        body = {"json": BODIES[route](case)} if route in BODIES else {}
+        path, before = path_of(route, case), world.state(case.target)
+        answer = case.caller.request(route.partition(" ")[0], path, **body)
+        expected[kind], got[kind] = status, str(answer.status_code)
+        assert got[kind] in document[route]["responses"], f"{kind}: {got[kind]} is not documented: {answer.text}"
+        if answer.status_code >= 400:
+            problem(answer)
+            assert ("www-authenticate" in answer.headers) == (answer.status_code == 401), kind
+            assert case.target.email not in answer.text, kind
+            assert world.state(case.target) == before, f"{kind}: a refusal changes nothing"
+        if route in ENDS_THE_CALLER and kind in world.callers:
+            del world.callers[kind]
+    assert got == expected
