@@ -170,9 +170,9 @@ def start(cluster: Cluster) -> None:
 
 
 def stop(cluster: Cluster, mode: str = "fast") -> None:
-    """Stop the server and wait until it is gone; one that is gone already is fine."""
+    """Stop the server and wait until it is gone; one that is gone already, or was killed, is fine."""
     done = run(cluster, "pg_ctl", "stop", "--silent", "--wait", f"--mode={mode}", "--pgdata", cluster.data)
-    if done.returncode != 0 and (cluster.data / "postmaster.pid").exists():
+    if done.returncode != 0 and is_alive(cluster):
         raise OperatorError(f"PostgreSQL in {cluster.data} did not stop: {last_line(done.stdout)}")
 
 
@@ -190,13 +190,17 @@ def forget_dead_server(cluster: Cluster) -> None:
     pid, _, rest = record.read_text().partition("\n")
     if not pid.isdigit():
         record.unlink()
-        return
-    try:
-        is_ours = os.readlink(f"/proc/{pid}/cwd") == str(cluster.data)
-    except OSError:
-        is_ours = False
-    if not is_ours:
+    elif not is_alive(cluster):
         record.write_text(f"{DEAD_PID}\n{rest}")
+
+
+def is_alive(cluster: Cluster) -> bool:
+    """Whether the process that the data directory names as its server exists and works in that directory."""
+    try:
+        pid = (cluster.data / "postmaster.pid").read_text().partition("\n")[0]
+        return os.readlink(f"/proc/{int(pid)}/cwd") == str(cluster.data)
+    except (OSError, ValueError):
+        return False
 
 
 def complaint(cluster: Cluster, begun: float) -> str | None:

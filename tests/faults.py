@@ -34,10 +34,17 @@ def connected(server: Server) -> Iterator[TestDatabase]:
 
 
 def kill_database(server: Server) -> None:
-    """Kill the postmaster and all of its children as a power cut would, and wait until they are gone."""
+    """Kill a server whose process runs as a power cut would."""
     assert server.cluster
-    postmaster = int((server.cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
-    family = [postmaster, *children(postmaster)]
+    kill_postmaster(server.cluster.data)
+
+
+def kill_postmaster(data: Path) -> None:
+    """Kill the postmaster of a data directory and all of its children, and wait until they are gone."""
+    postmaster = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+    assert postmaster > 1, "a process, never a group of them"
+    os.kill(postmaster, signal.SIGSTOP)
+    family = [*children(postmaster), postmaster]
     for pid in family:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -19,6 +19,7 @@ from api import cluster as clusters
 from api.account import server_binaries, unprivileged_account
 from api.embedded import throwaway
 from tests.commands import Installation, interrupt, one_line
+from tests.faults import kill_postmaster
 from tests.server import free_port
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
@@ -149,7 +150,8 @@ def test_a_standby_is_refused(tmp_path: Path) -> None:
         assert "standby" in one_line(command(tmp_path, server.admin_dsn).run("migrate"))
 
 
-def test_a_throw_away_server_is_gone_afterwards_also_when_its_process_was_killed() -> None:
+@pytest.mark.parametrize("and_its_server", [False, True])
+def test_a_throw_away_server_is_gone_afterwards_also_when_its_process_was_killed(and_its_server: bool) -> None:
     script = (
         "from api.embedded import throwaway\nwith throwaway() as server:\n print(server.cluster.data, flush=True)\n"
     )
@@ -158,6 +160,8 @@ def test_a_throw_away_server_is_gone_afterwards_also_when_its_process_was_killed
         assert killed.stdout
         left_behind = Path(killed.stdout.readline().decode().strip())
         killed.kill()
+    if and_its_server:
+        kill_postmaster(left_behind)
     assert left_behind.is_dir()
     with throwaway({"fsync": "off"}) as server:
         assert server.cluster
