@@ -1,5 +1,6 @@
 """What pytest needs to know about both kinds of tests: tests/ over HTTP, db/tests/ in pgTAP."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep pytest-pgtap from taking DATABASE_URL, and from printing it: the tests have a server of their own."""
+    """Forget what steers pgroster or libpq, and what pytest-pgtap took of it: the tests have a server of their own."""
+    for name in [name for name in os.environ if name.startswith(("PG", "DATABASE_URL"))]:
+        del os.environ[name]
     config.option.pgtap_uri = None
 
 

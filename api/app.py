@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from api import delivery, keys
+from api import delivery, keys, logs
 from api.answers import of_problem
 from api.client import EXCHANGE, Exchange, address, request_id
 from api.database import Database
@@ -67,6 +67,7 @@ class Application:
         peer = scope["client"][0] if scope.get("client") else None
         exchange = Exchange(request_id(headers), address(peer, scope["headers"], self._settings.trusted_proxies))
         scope[EXCHANGE] = exchange
+        logs.request_id.set(exchange.request_id)
         own = [(b"x-request-id", exchange.request_id.encode()), (b"x-content-type-options", b"nosniff")]
         status = 500
 
@@ -92,7 +93,6 @@ class Application:
                     "route": handler.opt.get("template") if handler is not None else None,
                     "status": status,
                     "milliseconds": round((time.perf_counter() - started) * 1000, 2),
-                    "request_id": exchange.request_id,
                     "user": exchange.user,
                 },
             )
@@ -106,8 +106,10 @@ class Application:
                 log.critical(reason)
         except OperatorError as error:
             log.critical(str(error))
+        except psycopg.ProgrammingError as error:
+            log.critical("the database lacks functions (%s); run: pgroster migrate", _first_line(error))
         except psycopg.Error as error:
-            log.critical("the database cannot be used: %s", str(error).strip().partition("\n")[0])
+            log.critical("the database cannot be used: %s", _first_line(error))
         else:
             await send({"type": "lifespan.startup.complete"})
             await receive()
@@ -150,6 +152,10 @@ class Application:
         if self._service is not None:
             await self._service.database.close()
             self._service.hasher.close()
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _is_canonical(path: str) -> bool:

@@ -35,9 +35,9 @@ class Incoming:
     headers: Mapping[bytes, bytes]
     body: bytes | None
     """None: more than the limit."""
-    token: str | None = None
-    location: str = "/"
+    location: str
     """The whole path, decoded."""
+    token: str | None = None
 
 
 @dataclass(slots=True)

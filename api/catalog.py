@@ -6,16 +6,20 @@ Nothing is decided here. `operations.py` turns the facts into routes or says why
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection, Connection, InternalError, ProgrammingError
 from psycopg.rows import dict_row
 
 ROUTE_SCHEMA = "api"
 SEAM_SCHEMA = "http"
-_FUNCTIONS = "select * from http.routes()"
-_TYPES = "select * from http.types()"
-_PROBLEMS = "select * from http.problems()"
-_LIMITS = "select * from http.limits()"
 _DEPLOYED = "select functions_digest from http.deployed"
+_QUESTIONS = (
+    "select * from http.routes()",
+    "select * from http.types()",
+    "select * from http.problems()",
+    "select * from http.limits()",
+    _DEPLOYED,
+)
+_READ_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +113,23 @@ class Catalog:
 
 
 async def read(connection: AsyncConnection[Any]) -> Catalog:
-    """Read the facts in one transaction, so that they belong together."""
-    answers: list[list[dict[str, Any]]] = []
-    async with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute("set transaction isolation level repeatable read, read only")
-        for query in (_FUNCTIONS, _TYPES, _PROBLEMS, _LIMITS, _DEPLOYED):
-            answers.append(await (await cursor.execute(query)).fetchall())
-    return _assemble(*answers)
+    """Read the facts on an autocommit connection, again if a deployment came between: they have to belong together.
+
+    One snapshot would not do, because much of what PostgreSQL tells of a function it looks up beside the snapshot.
+    """
+    for attempt in range(_READ_ATTEMPTS):
+        before = await read_digest(connection)
+        try:
+            async with connection.cursor(row_factory=dict_row) as cursor:
+                answers = [await (await cursor.execute(query)).fetchall() for query in _QUESTIONS]
+        except (InternalError, ProgrammingError):
+            if attempt == _READ_ATTEMPTS - 1 or await read_digest(connection) == before:
+                raise
+            continue
+        catalog = _assemble(*answers)
+        if catalog.digest == before:
+            break
+    return catalog
 
 
 async def read_digest(connection: AsyncConnection[Any]) -> str | None:
@@ -127,7 +141,7 @@ async def read_digest(connection: AsyncConnection[Any]) -> str | None:
 def read_now(connection: Connection[Any]) -> Catalog:
     """The same on a blocking connection, in whatever transaction it is in: for commands and tests."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return _assemble(*(cursor.execute(q).fetchall() for q in (_FUNCTIONS, _TYPES, _PROBLEMS, _LIMITS, _DEPLOYED)))
+        return _assemble(*(cursor.execute(query).fetchall() for query in _QUESTIONS))
 
 
 def _assemble(

@@ -29,6 +29,9 @@ class Commands(click.Group):
         except OperatorError as error:
             click.echo(f"pgroster: {error}", err=True)
             ctx.exit(error.exit_code)
+        except PermissionError as error:
+            click.echo(f"pgroster: no permission for {error.filename}; run as the account that made it", err=True)
+            ctx.exit(1)
         except psycopg.OperationalError as error:
             click.echo(f"pgroster: lost the database: {' '.join(str(error).split())}", err=True)
             ctx.exit(1)
@@ -107,16 +110,19 @@ def migrate_command(only_status: bool, as_json: bool) -> None:
 
 
 @main.command("rollback")
-@click.option("--to", "step", help="Take back every step after this one; @ROOT for all.")
+@click.option("--to", "step", help="Take back every step after this one.")
 @click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many to take back.")
+@click.option("--all", "everything", is_flag=True, help="Take back every step: pgroster leaves the database.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def rollback_command(step: str | None, steps: int, yes: bool) -> None:
+def rollback_command(step: str | None, steps: int, everything: bool, yes: bool) -> None:
     """Take back the last steps. Their tables go with everything in them."""
+    if everything and step:
+        raise click.UsageError("use --to or --all, not both")
     with running(settings.load()) as server:
-        what = f"every step after {step}" if step else f"the last {steps} step(s)"
+        what = "every step" if everything else f"every step after {step}" if step else f"the last {steps} step(s)"
         if not yes:
             click.confirm(f"Take back {what}? The data in their tables is lost.", abort=True, err=True)
-        taken = migrate.rollback(server.admin_dsn, to=step, steps=steps, progress=say)
+        taken = migrate.rollback(server.admin_dsn, to=step, steps=None if everything else steps, progress=say)
         click.echo(f"took back {', '.join(taken)}" if taken else "nothing to take back")
 
 

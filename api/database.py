@@ -29,7 +29,7 @@ from api.statements import Statement
 log = logging.getLogger("pgroster.database")
 logging.getLogger("psycopg.pool").setLevel(logging.WARNING)  # it tells every request at info
 
-POOL_TIMEOUT = 0.9
+POOL_TIMEOUT = 0.8
 """Seconds that a request waits for a connection; a client hears of an unreachable database within one second."""
 STATEMENT_TIMEOUT = 12.0
 """Seconds until a silent server is given up; longer than the statement_timeout of the login role, which acts first."""
@@ -40,7 +40,13 @@ WAITING_FACTOR = 32
 ATTEMPTS = 4
 """How often a statement is sent that loses against other transactions: once and three times more."""
 _LOGGED = frozenset({"internal_error", "database_unavailable", "timeout"})
-_CONNECTION = {"connect_timeout": 2, "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
+_CONNECTION: dict[str, Any] = {
+    "connect_timeout": 2,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "fallback_application_name": "pgroster",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ whoever lets go last stops it; a killed process loses its lock, so the next one 
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 import tempfile
@@ -18,10 +17,11 @@ from psycopg import sql
 
 from api import cluster as clusters
 from api.account import (
-    ROOT_HOME,
     Account,
     acting_as,
+    home_of,
     make_directory,
+    make_home,
     server_binaries,
     socket_path,
     unprivileged_account,
@@ -53,20 +53,21 @@ def locate(settings: Settings) -> Server:
     if settings.database_url is not None:
         return Server(settings.database_url, authenticator_dsn(settings), client_programs())
     account = unprivileged_account()
-    return as_server(lay_out(home_of(settings, account), account, server_binaries(account)))
+    return as_server(lay_out(home_of(settings), account, server_binaries(account)))
 
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Server]:
     """The configured server, started if it is the embedded one. Raises OperatorError with one line that says why."""
-    server = locate(settings)
-    if server.cluster is None:
-        check_server(server.admin_dsn)
-        yield server
+    if settings.database_url is not None:
+        check_server(settings.database_url)
+        yield locate(settings)
         return
-    home = make_home(settings, server.cluster.account)
-    with started(server.cluster, home):
-        yield server
+    account = unprivileged_account()
+    home = make_home(settings, account)
+    cluster = lay_out(home, account, server_binaries(account))
+    with started(cluster, home):
+        yield as_server(cluster)
 
 
 @contextmanager
@@ -112,39 +113,6 @@ def remove(cluster: Cluster, home: Path) -> None:
         shutil.rmtree(home)
 
 
-def home_of(settings: Settings, account: Account | None) -> Path:
-    """The directory of this installation's embedded server: VAR/postgres, as root one below /var/lib/pgroster."""
-    if account is None:
-        return settings.var / "postgres"
-    label = hashlib.sha256(os.fsencode(settings.var)).hexdigest()[:8]
-    return ROOT_HOME / f"{settings.var.parent.name}-{label}"
-
-
-def make_home(settings: Settings, account: Account | None) -> Path:
-    """Make that directory; as root VAR/postgres leads to it. Raises OperatorError where another account was first."""
-    home, visible = home_of(settings, account), settings.var / "postgres"
-    try:
-        settings.var.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OperatorError(f"{settings.var}: {error.strerror}; set PGROSTER_VAR to a directory of your own") from None
-    if account is None:
-        if visible.is_symlink():
-            raise OperatorError(
-                f"{visible} was made by root; run as root, or set PGROSTER_VAR to a directory of your own"
-            )
-        make_directory(home, None, 0o700)
-        return home
-    if visible.exists() and not visible.is_symlink():
-        raise OperatorError(
-            f"{visible} was made by an ordinary account; run as that one, or set PGROSTER_VAR elsewhere"
-        )
-    make_directory(ROOT_HOME, None, 0o755)
-    make_directory(home, account, 0o700)
-    if not visible.is_symlink():
-        visible.symlink_to(home)
-    return home
-
-
 def lay_out(home: Path, account: Account | None, bin_dir: Path, port: int = PORT) -> Cluster:
     """The parts of a server that lives in one directory."""
     return Cluster(home / "data", socket_path(home), home / "log", bin_dir, account, port)
@@ -173,8 +141,11 @@ def quoted(value: Path) -> str:
 @contextmanager
 def started(cluster: Cluster, home: Path) -> Iterator[None]:
     """Keep the embedded server running; starts it for its first user, stops it after its last."""
-    with acting_as(cluster.account):
-        users = os.open(home / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        with acting_as(cluster.account):
+            users = os.open(home / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise OperatorError(f"{error.filename}: {error.strerror}") from None
     try:
         with locked(home):
             fcntl.flock(users, fcntl.LOCK_SH)

@@ -67,6 +67,7 @@ class Reloader:
         self._service = service
         self._poll = poll
         self._lock = asyncio.Lock()
+        self._is_listening = False
 
     async def refresh(self, seen: RouteSet) -> None:
         """Take over what is deployed, unless somebody has replaced `seen` meanwhile. Failures are told, not raised."""
@@ -75,31 +76,44 @@ class Reloader:
                 return
             try:
                 replacement = await load(self._service)
-            except CatalogError as error:
-                if error.reasons != self._service.stale:
-                    for reason in error.reasons:
-                        log.error("routes stay as they were: %s", reason)
-                self._service.stale = error.reasons
-                return
-            except psycopg.Error as error:
+            except psycopg.OperationalError as error:
                 log.warning("the catalog could not be read: %s", type(error).__name__)
+                return
+            except CatalogError as error:
+                self._keep(error.reasons)
+                return
+            except Exception as error:
+                log.exception("the new routes could not be built")
+                self._keep([f"the new routes could not be built: {type(error).__name__}"])
                 return
             self._service.stale = []
             if replacement.catalog != seen.catalog:
                 self._service.current = replacement
                 log.info("routes replaced", extra={"routes": len(replacement.routes)})
 
+    def _keep(self, reasons: list[str]) -> None:
+        if reasons != self._service.stale:
+            for reason in reasons:
+                log.error("routes stay as they were: %s", reason)
+        self._service.stale = reasons
+
     async def watch(self) -> None:
         """Follow deployments until cancelled."""
         while True:
             with suppress(psycopg.Error, OSError):
-                async with await AsyncConnection.connect(self._service.database.dsn, autocommit=True) as connection:
-                    await connection.execute(b"listen " + CHANNEL)
-                    await self._follow(connection)
-            log.warning("the connection that hears of new functions was lost")
+                await self._follow()
+            if self._is_listening:
+                log.warning("the connection that hears of new functions was lost")
+                self._is_listening = False
             await asyncio.sleep(RECONNECT_AFTER * random.uniform(0.8, 1.2))  # noqa: S311 no secret
 
-    async def _follow(self, connection: AsyncConnection[tuple[str | None]]) -> None:
+    async def _follow(self) -> None:
+        async with await AsyncConnection.connect(self._service.database.dsn, autocommit=True) as connection:
+            await connection.execute(b"listen " + CHANNEL)
+            self._is_listening = True
+            await self._hear(connection)
+
+    async def _hear(self, connection: AsyncConnection[tuple[str | None]]) -> None:
         while True:
             current = self._service.current
             digest = await facts.read_digest(connection)

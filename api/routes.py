@@ -21,6 +21,9 @@ from api.tokens import bearer
 
 log = logging.getLogger("pgroster.routes")
 
+TRIES = 3
+"""How often a request is tried whose functions were replaced under it; each failure has changed nothing."""
+
 
 def handler(service: Service, operation: Operation) -> HTTPRouteHandler:
     """The handler of an operation. Placeholders go by position, so that two routes may name the same segment apart."""
@@ -64,28 +67,30 @@ def _methods(operation: Operation) -> list[Method]:
 
 
 async def answer(service: Service, key: tuple[str, str], request: Request[Any, Any, Any]) -> Answer:
-    """Answer one request. When the functions were replaced meanwhile, take the new routes over and try once more."""
+    """Answer one request. When the functions were replaced meanwhile, take the new routes over and try again."""
     scope: Any = request.scope
     exchange: Exchange = scope[EXCHANGE]
     headers = dict(scope["headers"])
-    current = service.current
-    token = None if current.routes[key].operation.is_anonymous else bearer(headers.get(b"authorization"))
+    token = bearer(headers.get(b"authorization"))
     try:
         body = await _read_body(request, headers)
         values = tuple(scope["path_params"].values())
-        incoming = Incoming(values, scope["query_string"], headers, body, token, scope["path"])
-        try:
-            return await serve(service, current.routes[key], incoming, exchange)
-        except RoutesReplacedError:
-            await service.refresh(current)
-        route = service.current.routes.get(key)
-        if route is None:
-            raise Problem("not_found")
-        return await serve(service, route, incoming, exchange)
+        incoming = Incoming(values, scope["query_string"], headers, body, scope["path"], token)
+        for _ in range(TRIES):
+            current = service.current
+            route = current.routes.get(key)
+            if route is None:
+                raise Problem("not_found")
+            try:
+                return await serve(service, route, incoming, exchange)
+            except RoutesReplacedError:
+                await service.refresh(current)
+        log.error("a function stays as if it had just been replaced", extra={"route": key[1]})
+        raise Problem("internal_error")
     except Problem as problem:
         return of_problem(problem, service.current.problems, exchange.request_id, token is not None)
     except Exception:
-        log.exception("a request failed", extra={"request_id": exchange.request_id, "route": key[1]})
+        log.exception("a request failed", extra={"route": key[1]})
         return of_problem(Problem("internal_error"), service.current.problems, exchange.request_id)
 
 

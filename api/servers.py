@@ -28,6 +28,11 @@ REQUIREMENTS: tuple[tuple[LiteralString, str], ...] = (
 )
 MIGRATION_REQUIREMENTS: tuple[tuple[LiteralString, str], ...] = (
     (
+        "select pg_catalog.lower('É') <> 'é'",
+        "the database's locale folds ASCII letters only, so É@ and é@ would be two accounts;"
+        " make one with: createdb --encoding=UTF8 --locale=C.UTF-8 --template=template0 user_management",
+    ),
+    (
         """select not (r.rolsuper or (r.rolcreaterole and pg_catalog.pg_has_role(d.datdba, 'usage')))
            from pg_catalog.pg_roles r, pg_catalog.pg_database d
            where r.rolname = current_user and d.datname = current_catalog""",

@@ -133,8 +133,8 @@ def _problem(error: Exception) -> Problem:
     if not isinstance(error, HTTPException) or error.status_code >= 500:
         return Problem("internal_error")
     if error.status_code in _CODES:
-        allow = (error.headers or {}).get("allow")
-        return Problem(_CODES[error.status_code], headers={"Allow": allow} if allow else {})
+        allow = sorted((error.headers or {}).get("allow", "").split(", "))
+        return Problem(_CODES[error.status_code], headers={"Allow": ", ".join(allow)} if allow != [""] else {})
     return Problem("invalid_request", [FieldError("", "request", "The request line or its headers are not valid.")])
 
 

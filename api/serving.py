@@ -22,6 +22,7 @@ from api.state import Route, Service
 from api.tokens import TokenError
 
 Context = dict[str, str]
+_OUTAGES = frozenset({"busy", "timeout", "database_unavailable"})
 NEXT_CURSOR = "Next-Cursor"
 """The header by which a function tells that there is another page; clients get a link to it."""
 
@@ -30,7 +31,7 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     """Serve a request. Raises Problem, or RoutesReplacedError when the functions are not there any more."""
     context = _context(incoming, exchange)
     try:
-        if incoming.token is not None:
+        if incoming.token is not None and not route.operation.is_anonymous:
             claims = service.tokens.verify(incoming.token)
             context["session"], exchange.user = claims.session, claims.user
         bound = route.binding.bind(incoming)
@@ -42,7 +43,13 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     if route.statements.prepare is not None:
         headers = await _prepare(service, route, bound, context)
         context["stage"] = "call"
-    reply = await service.database.call(route.statements.call, bound.arguments, context)
+    try:
+        reply = await service.database.call(route.statements.call, bound.arguments, context)
+    except Problem as problem:
+        if headers or problem.code in _OUTAGES:
+            raise _with_headers(problem, headers) from None
+        # An error undoes its whole statement, the count of the request included: count it by itself.
+        raise await _at_the_door(service, route, context, problem) from None
     headers |= reply.headers
     if reply.problem is not None:
         raise _with_headers(of_answer(reply.problem), headers)

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from api import ROOT
-from api.account import Account, unprivileged_account
-from api.embedded import home_of
+from api.account import Account, home_of
 from api.settings import Settings
 from tests.server import READY_SECONDS, clean_environment, free_port, told
 from tests.waiting import until
@@ -37,7 +36,7 @@ class Installation:
     @property
     def home(self) -> Path:
         """Where its embedded server lives."""
-        return home_of(Settings(var=self.var), None if self.account else unprivileged_account())
+        return home_of(Settings(var=self.var))
 
     def start(self, *arguments: str, log: Path | None = None) -> "subprocess.Popen[str]":
         """Start pgroster in a process group of its own, as a shell does, its output in a file or to be read."""

@@ -15,7 +15,12 @@ PASSWORD = "seven herons over Lake Brienz"
 NEW_PASSWORD = "nine kites above Lake Thun"
 WRONG_PASSWORD = "no heron was ever here"
 
+PROXY = {"PGROSTER_TRUSTED_PROXIES": "127.0.0.1/32"}
+"""Environment of a service that believes that its clients have addresses of their own, and so lets them race: the count
+of an address is locked until its request ends, so requests of one address never meet."""
+
 _numbers = itertools.count(1)
+_addresses = (f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in itertools.count(1))
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and not made anew for each client, which is slow
 
 
@@ -95,8 +100,12 @@ class Client(httpx.Client):
 
 
 def client_of(service: Service) -> Client:
-    """A client with a connection of its own, which is open already: what follows starts at once."""
-    client = Client(base_url=service.base_url, timeout=60, trust_env=False, verify=_NO_TLS)
+    """A client with a connection of its own, which is open already: what follows starts at once.
+
+    It says that it forwards for an address of its own, which counts only where the service was started with PROXY.
+    """
+    forwarded = {"X-Forwarded-For": next(_addresses)}
+    client = Client(base_url=service.base_url, headers=forwarded, timeout=60, trust_env=False, verify=_NO_TLS)
     assert client.get("/health/live").status_code == 200
     return client
 
@@ -134,6 +143,14 @@ def moved_clock(service: Service, shift: str) -> Iterator[None]:
         yield
     finally:
         service.database.execute("update private.clock set shift = %s::interval", [before])
+
+
+@contextmanager
+def near_the_end(person: Person) -> Iterator[None]:
+    """Less than two seconds are left of somebody's session while the block runs."""
+    query = "select (expires_at - clock_timestamp() - interval '1.9 seconds')::text from app.sessions where id = %s"
+    with moved_clock(person.service, one(person.service, query, person.session["session_id"])):
+        yield
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from tests.waiting import until
 
 READY_SECONDS = 60
 STOP_SECONDS = 30
+UNWANTED = ("PGROSTER_", "PG", "DATABASE_", "MAKE", "MFLAGS")
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def free_port() -> int:
 
 
 def clean_environment(**changes: str) -> dict[str, str]:
-    """This process's environment without anything that would steer pgroster or libpq, with changes."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PGROSTER_", "PG", "DATABASE_"))}
+    """This process's environment without anything that would steer pgroster, libpq or make, with changes."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(UNWANTED)}
     return kept | changes
 
 

@@ -76,6 +76,14 @@ def test_rollback_asks_first_and_migrate_brings_it_back(pgroster: Installation) 
     assert pgroster.run("migrate", "--status").returncode == 0
 
 
+def test_rollback_of_everything_takes_back_every_step(pgroster: Installation) -> None:
+    assert "not both" in pgroster.run("rollback", "--all", "--to", "users", "--yes").stderr
+    taken = pgroster.run("rollback", "--all", "--yes")
+    assert taken.returncode == 0, taken.stderr
+    assert taken.stdout.strip().endswith("foundations, roles")
+    assert pgroster.run("migrate").returncode == 0
+
+
 def test_rollback_to_an_unknown_step_is_refused(pgroster: Installation) -> None:
     assert "no deployed step nowhere" in one_line(pgroster.run("rollback", "--to", "nowhere", "--yes"))
 

@@ -159,6 +159,7 @@ def test_jobs_run_once_however_many_services_ask(people: People) -> None:
     people.database.admin.execute("update app.jobs set next_run_at = private.now()")
     due = people.count("select count(*) from app.jobs where is_enabled")
     first, second = people.connect(autocommit=False), people.connect()
+    second.execute("set lock_timeout = '5s'")
     assert first.execute("select admin.run_due_jobs()").fetchone() == (due,)
     assert second.execute("select admin.run_due_jobs()").fetchone() == (0,)
     first.commit()

@@ -135,6 +135,11 @@ def test_a_server_without_pgcrypto_is_refused(tmp_path: Path) -> None:
         shutil.rmtree(copy)
 
 
+def test_a_database_that_folds_only_ascii_is_refused(external: External, tmp_path: Path) -> None:
+    url = external.create("folds", options="locale 'C' template template0")
+    assert "É@ and é@" in one_line(command(tmp_path, url).run("migrate"))
+
+
 def test_a_standby_is_refused(tmp_path: Path) -> None:
     with throwaway({"fsync": "off"}) as server:
         assert server.cluster

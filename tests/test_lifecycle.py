@@ -147,6 +147,17 @@ def test_a_data_directory_that_can_not_be_used_is_refused_with_the_reason(
     assert initialised.value("select 1") == "1"
 
 
+def test_who_moves_the_data_keeps_it_and_who_deletes_it_starts_anew(installation: Installation) -> None:
+    installation.value("create table kept ()")
+    moved = Installation(installation.var.with_name("moved"))
+    installation.var.rename(moved.var)
+    try:
+        assert moved.value("select to_regclass('kept')") == "kept"
+        assert installation.value("select to_regclass('kept')") == ""
+    finally:
+        moved.remove()
+
+
 def test_a_taken_port_is_refused_before_anything_starts(installation: Installation) -> None:
     with socket.create_server(("127.0.0.1", installation.port)):
         assert f"127.0.0.1:{installation.port}" in one_line(installation.run("serve", "--migrate"))
@@ -158,7 +169,7 @@ def test_a_place_of_another_account_is_refused(installation: Installation) -> No
         (installation.var / "postgres").mkdir(parents=True)
     else:
         installation.var.mkdir()
-        (installation.var / "postgres").symlink_to("/var/lib/pgroster")
+        (installation.var / "postgres").symlink_to("/var/lib/pgroster/some")
     assert "run as" in one_line(installation.run("migrate"))
 
 

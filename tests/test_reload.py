@@ -7,13 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.people import client_of, member
+from tests.people import PROXY, client_of, member
 from tests.server import Service, StartService
 from tests.sources import Sources, route
 from tests.waiting import Load, under_load, until
 
 CLIENTS = 3
-REQUESTS_PER_CHANGE = 400
+REQUESTS_PER_CHANGE = 250
 TYPE = "create type api.probe as (word text, times integer{more});\ncomment on type api.probe is 'What a probe saw.';\n"
 COMMENTS = "".join(
     f"comment on column api.probe.{name} is 'Seen. (nullable)';\n" for name in ("word", "times")
@@ -87,7 +87,7 @@ def answers(load: Load, count: int) -> Callable[[], bool]:
 def test_changing_functions_under_load_fails_no_request(
     start_service: StartService, tmp_path: Path, workers: str
 ) -> None:
-    service = start_service(PGROSTER_WORKERS=workers)
+    service = start_service(PGROSTER_WORKERS=workers, **PROXY)
     sources = Sources(tmp_path)
     deploy(service, sources, "a first version")
     until(lambda: all(client_of(service).get("/v1/probe").status_code == 200 for _ in range(8)), 10)

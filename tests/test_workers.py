@@ -10,7 +10,7 @@ import pytest
 
 from tests.databases import TestDatabase
 from tests.faults import connected, connections, kill_database, own_server, start_database, stop_database
-from tests.people import Person, client_of, early_in_a_minute, member, one, problem
+from tests.people import PROXY, Person, client_of, early_in_a_minute, member, one, problem
 from tests.server import Service, StartService, serving
 from tests.sources import Sources, route
 from tests.waiting import together, under_load, until
@@ -67,7 +67,7 @@ def test_a_stop_lets_every_request_that_was_taken_on_end(
     sources = Sources(tmp_path)
     sources.write(SLOW)
     sources.deploy(database.admin_dsn)
-    service = start_service(PGROSTER_WORKERS=workers, PGROSTER_TRUSTED_PROXIES="127.0.0.1/32")
+    service = start_service(PGROSTER_WORKERS=workers, **PROXY)
     people = [member(service) for _ in range(2)]
     slow_clients = [client_of(service) for _ in range(SLOW_CLIENTS)]
     answered: list[str] = []
@@ -81,10 +81,8 @@ def test_a_stop_lets_every_request_that_was_taken_on_end(
             assert answer.status_code == 200, answer.text
             answered.append(answer.headers["x-request-id"])
 
-    def wait(number: int) -> None:
-        # From addresses of their own: requests of one address wait for each other.
-        sender = {"X-Forwarded-For": f"192.0.2.{number}"}
-        answer = slow_clients[number].post("/v1/slow", json={"seconds": 1}, headers=sender)
+    def wait(client: httpx.Client) -> None:
+        answer = client.post("/v1/slow", json={"seconds": 1})
         assert (answer.status_code, answer.json()) == (200, "done")
 
     def stop() -> None:
@@ -92,7 +90,7 @@ def test_a_stop_lets_every_request_that_was_taken_on_end(
         until(lambda: one(service, running) == SLOW_CLIENTS and len(answered) > 20, 10, "a load")
         assert service.stop() == 0
 
-    together(*[partial(wait, n) for n in range(SLOW_CLIENTS)], *[partial(change, p) for p in people], stop)
+    together(*[partial(wait, c) for c in slow_clients], *[partial(change, p) for p in people], stop)
     done = service.database.execute(
         "select request_id from audit.audit_logs where action = 'user_profiles.updated' and request_id is not null"
     ).fetchall()

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '4510b4fc2d79c18d09d0072a3de825cb0877546ec792ba40f3003e1cd912e4e4';
+set local pgroster.functions_digest = 'ed461b9f1cb11efe1bc88c0333496630978f8cd6a7f928f13ea8cbac5019bba2';
 \ir begin.sql
 
 -- In whatever order they name each other.

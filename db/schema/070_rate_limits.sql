@@ -51,7 +51,8 @@ create policy rate_limit_policies_dba on app.rate_limit_policies to roster_dba u
 create policy rate_limit_policies_read on app.rate_limit_policies for select to roster_authenticator using (true);
 create policy rate_limits_owner on app.rate_limits to roster_owner using (true) with check (true);
 create policy rate_limits_dba on app.rate_limits for select to roster_dba using (true);
-grant select, insert, update, delete on app.rate_limit_policies to roster_dba;
+-- delete is not granted: routes count against these by name.
+grant select, insert, update on app.rate_limit_policies to roster_dba;
 grant select on app.rate_limit_policies to roster_authenticator;
 grant select on app.rate_limits to roster_dba;
 

@@ -1,7 +1,7 @@
 -- Deleting, restoring, suspending, reactivating and unlocking accounts. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(72);
+select plan(74);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -177,6 +177,17 @@ do $$ begin perform api.register('ann3@example.org', 'Ann', pg_temp.hash('ann3')
 call pg_temp.be('root');
 select is(pg_temp.outcome(format('select api.restore_user(%L)', current_setting('test.old'))), 'username_taken', 'nor if the name has');
 reset role;
+
+-- A deletion does not end a suspension
+update private.clock set shift = '0';
+call pg_temp.be('root');
+do $$ begin
+  perform api.suspend_user(pg_temp.id('bob')), api.delete_user(pg_temp.id('bob'));
+end $$;
+select is((api.restore_user(pg_temp.id('bob'))).status::text, 'suspended', 'who was suspended when deleted is so when restored');
+select is((api.reactivate_user(pg_temp.id('bob'))).status::text, 'active', 'until somebody reactivates them');
+reset role;
+update private.clock set shift = '30 days';
 
 -- Unlocking
 update app.users set failed_login_attempts = 10, locked_until = private.now() + '1 hour' where username = 'carl';

@@ -1,7 +1,7 @@
 -- Operators in psql: as themselves, and as a user. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(62);
+select plan(63);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -117,6 +117,10 @@ grant execute on function admin.act_as(text) to roster_user;
 set local role roster_user;
 select is(pg_temp.outcome('select admin.act_as(''ann'')'), 'forbidden', 'not even with the privilege: it asks who is an operator itself');
 reset role;
+do $$ begin
+  perform private.change_status((select u.id from app.users u where u.username = 'ann'), 'suspend');
+end $$;
+select is(pg_temp.outcome('select admin.act_as(''ann'')'), 'status_conflict', 'nobody acts as somebody who may not sign in');
 
 -- Others
 set local session authorization pgroster_test_auditor;

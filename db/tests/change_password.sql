@@ -1,7 +1,7 @@
 -- A new password, and the password asked for again. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(28);
+select plan(29);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -98,6 +98,7 @@ reset role;
 do $$ begin perform pg_temp.person('carl'), pg_temp.sign_in('carl'); end $$;
 select is(http.own_hash(), pg_temp.hash('carl'), 'the service gets the hash of the person who asks');
 select is(http.own_words(), array['carl@example.org', 'carl', 'carl', 'pgroster'], 'and the words that their password may not resemble');
+select is(pg_temp.outcome($$select api.change_password(null, pg_temp.hash('carl'))$$), 'password_missing', 'a password is replaced, never taken away');
 call pg_temp.be(null);
 select is(http.own_hash(), null, 'and none for nobody');
 

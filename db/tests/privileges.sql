@@ -235,7 +235,6 @@ create temp table declared_grants (relation, role, privilege, columns) as values
   ('app.outbox', 'dba', 'select', 'id user_id channel template attempts next_attempt_at last_error created_at sent_at failed_at'),
   ('app.permissions', 'user', 'select', '*'),
   ('app.rate_limit_policies', 'authenticator', 'select', '*'),
-  ('app.rate_limit_policies', 'dba', 'delete', '*'),
   ('app.rate_limit_policies', 'dba', 'insert', '*'),
   ('app.rate_limit_policies', 'dba', 'select', '*'),
   ('app.rate_limit_policies', 'dba', 'update', '*'),

@@ -1,7 +1,7 @@
 -- Granting roles and taking them away. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(38);
+select plan(39);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -113,6 +113,8 @@ select is(pg_temp.outcome('select api.list_users()'), 'forbidden', 'for rights t
 call pg_temp.be('root');
 select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('ann'), 'support')), 'ok', 'it can be granted again, for good');
 select is(pg_temp.roles_of('ann'), '{support,user}', 'and is in force again');
+
+select is(pg_temp.outcome(format('select api.assign_role(%L, %L, %L)', pg_temp.id('ann'), 'support', private.now())), 'expiry_passed', 'but not until a time that has passed');
 
 -- The last administrator
 select is(pg_temp.outcome(format('select api.remove_role(%L, %L)', pg_temp.id('root'), 'admin')), 'last_admin', 'BR-504: the last administrator keeps the role');

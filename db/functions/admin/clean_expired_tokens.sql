@@ -1,5 +1,5 @@
 -- A used refresh token is kept while its session lives: to present it again is how a theft shows.
-create or replace function admin.clean_expired_tokens(max_rows integer default 10000) returns jsonb
+create or replace function admin.clean_expired_tokens(max_rows integer default 1000) returns jsonb
 language plpgsql
 volatile
 security definer

@@ -27,7 +27,9 @@ begin
         v_error := sqlerrm;
     end;
     update app.jobs j set
-      next_run_at = private.next_run(j.run_every, j.run_at), last_run_at = private.now(),
+      -- Work in batches says whether there may be more of it.
+      next_run_at = case when v_result like '%"more": true%' then private.now() else private.next_run(j.run_every, j.run_at) end,
+      last_run_at = private.now(),
       last_duration = clock_timestamp() - v_started, last_result = v_result, last_error = v_error
     where j.name = v_job.name;
     v_run := v_run + 1;

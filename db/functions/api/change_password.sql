@@ -11,6 +11,8 @@ declare
 begin
   if v_user_id is null then
     return;
+  elsif new_password_hash is null then
+    perform private.fail('password_missing');
   end if;
   update app.users u set password_hash = new_password_hash, password_changed_at = private.now(), failed_login_attempts = 0
   where u.id = v_user_id;

@@ -31,6 +31,8 @@ as $$
     ('body_too_large',          413, 'The body is larger than 64 KiB.', 'Send less.'),
     ('unsupported_media_type',  415, 'The body is not JSON.', 'Send Content-Type: application/json.'),
     ('invalid_request',         422, 'The request does not fit this route.', 'See errors: each names a field and what it should be.'),
+    ('expiry_passed',           422, 'The time has passed already.', 'Send a time in the future, or none.'),
+    ('password_missing',        422, 'A password is needed.', 'Send one; to shut somebody out, suspend the account.'),
     ('metadata_too_large',      422, 'The metadata is larger than 8 KiB.', 'Keep large data elsewhere and a reference here.'),
     ('unknown_permission',      422, 'There is no such permission.', 'Use those that GET /v1/roles shows for admin.'),
     ('consent_required',        422, 'An account needs consent to the processing of its data.', 'Send gdpr_consent: true once the person has agreed.'),

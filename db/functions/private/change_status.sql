@@ -1,4 +1,5 @@
--- The state machine of accounts, in one table; every change of a status goes through here.
+-- The state machine of accounts, in one table; every change of a status goes through here. A deletion does not end a
+-- suspension: who is restored is what they were.
 create or replace function private.change_status(user_id uuid, transition text) returns void
 language plpgsql
 volatile
@@ -13,15 +14,16 @@ begin
   if v_account.id is null then
     perform private.fail('not_found');
   end if;
-  select case
-           when t.target = 'as before' and v_account.suspended_at is not null then 'suspended'
-           when t.target in ('as before', 'verified or not') then case when v_account.is_email_verified then 'active' else 'inactive' end
-           else t.target end
+  select case when t.target = 'as before' then
+           case when t.source = 'deleted' and v_account.suspended_at is not null then 'suspended'
+                when v_account.is_email_verified then 'active'
+                else 'inactive' end
+         else t.target end
   into v_target
   from (values
     ('suspend',    'active',    'suspended'),
     ('suspend',    'inactive',  'suspended'),
-    ('reactivate', 'suspended', 'verified or not'),
+    ('reactivate', 'suspended', 'as before'),
     ('delete',     'active',    'deleted'),
     ('delete',     'inactive',  'deleted'),
     ('delete',     'suspended', 'deleted'),
@@ -36,8 +38,8 @@ begin
   end if;
   update app.users u set
     status = v_target,
-    -- A deletion keeps it, so that a restoration does not lift a suspension.
-    suspended_at = case v_target when 'suspended' then coalesce(u.suspended_at, private.now()) when 'deleted' then u.suspended_at end,
+    suspended_at = case when v_target = 'suspended' then coalesce(u.suspended_at, private.now())
+                        when v_target = 'deleted' then u.suspended_at end,
     deleted_at = case when v_target = 'deleted' then private.now() end
   where u.id = change_status.user_id;
   if v_target in ('suspended', 'deleted') then

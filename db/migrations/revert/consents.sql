@@ -2,6 +2,6 @@
 
 begin;
 set local role roster_owner;
-drop table app.consents;
+drop table app.erasures, app.consents;
 delete from app.schema_migrations where step = 'consents';
 commit;

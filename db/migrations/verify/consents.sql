@@ -1,9 +1,9 @@
 -- Verify pgroster:consents on pg
 
 begin;
--- The table is there, with row-level security enabled and forced.
-select 1 / (count(*) = 1)::integer
+-- Each table is there, with row-level security enabled and forced.
+select 1 / (count(*) = 2)::integer
 from pg_catalog.pg_class
-where oid in ('app.consents'::regclass)
+where oid in ('app.consents'::regclass, 'app.erasures'::regclass)
   and relrowsecurity and relforcerowsecurity;
 rollback;

@@ -1,0 +1,339 @@
+"""What every route does with a request, whatever the route is: read it strictly, refuse it kindly, say who answered."""
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from api.bodies import MAX_BYTES
+from tests.people import PROXY, Person, client_of, early_in_a_minute, member, one, problem
+from tests.server import Service, StartService
+from tests.test_bodies import HOSTILE
+
+JSON = {"Content-Type": "application/json"}
+LOGIN = "/v1/auth/login"
+PROBLEM_MEMBERS = {"type", "title", "status", "code", "detail", "request_id"}
+
+
+@pytest.fixture(scope="module")
+def ann(shared_service: Service) -> Person:
+    """Somebody signed in."""
+    return member(shared_service)
+
+
+@pytest.fixture
+def client(shared_service: Service) -> httpx.Client:
+    """A client that is not signed in."""
+    return client_of(shared_service)
+
+
+def raw(service: Service, *parts: bytes) -> bytes:
+    """Bytes sent as they are; returns the first bytes of the answer."""
+    address = urlsplit(service.base_url)
+    with socket.create_connection((address.hostname, address.port), 10) as connection:
+        connection.settimeout(10)
+        for part in parts:
+            connection.sendall(part)
+        answer = b""
+        while b"\r\n\r\n" not in answer and (chunk := connection.recv(65536)):
+            answer += chunk
+        return answer
+
+
+def fields(answer: httpx.Response) -> dict[str, str]:
+    """Field and code of every complaint."""
+    return {error["field"]: error["code"] for error in answer.json()["errors"]}
+
+
+@pytest.mark.parametrize("body", [b for b in HOSTILE.values() if b], ids=[n for n, b in HOSTILE.items() if b])
+def test_hostile_json_is_a_400(client: httpx.Client, body: bytes) -> None:
+    assert problem(client.post(LOGIN, content=body, headers=JSON)) == (400, "malformed_json")
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b"null", b"true"])
+def test_a_body_that_is_no_object_is_a_422(client: httpx.Client, body: bytes) -> None:
+    assert problem(client.post(LOGIN, content=body, headers=JSON)) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "",
+        "application/json; charset=utf-16",
+    ],
+)
+def test_a_body_of_another_kind_is_a_415(client: httpx.Client, media_type: str) -> None:
+    answer = client.post(LOGIN, content=b'{"identifier":"a","password":"b"}', headers={"Content-Type": media_type})
+    assert problem(answer) == (415, "unsupported_media_type")
+
+
+def test_a_body_beyond_the_limit_is_a_413_however_it_is_sent(client: httpx.Client) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(MAX_BYTES // 4096 + 1):
+            yield b" " * 4096
+
+    large = b'{"identifier":"' + b"a" * MAX_BYTES + b'"}'
+    assert problem(client.post(LOGIN, content=large, headers=JSON)) == (413, "body_too_large")
+    assert problem(client.post(LOGIN, content=chunks(), headers=JSON)) == (413, "body_too_large")
+    fitting = json.dumps({"identifier": "a", "password": "b"}).encode().ljust(MAX_BYTES)
+    assert problem(client.post(LOGIN, content=fitting, headers=JSON)) == (401, "invalid_credentials")
+
+
+def test_an_announced_length_that_is_too_large_is_refused_before_it_is_sent(shared_service: Service) -> None:
+    head = f"POST {LOGIN} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n"
+    assert raw(shared_service, head.encode()).startswith(b"HTTP/1.1 413 ")
+
+
+def test_every_mistake_of_a_request_is_told_at_once(client: httpx.Client) -> None:
+    answer = client.post(
+        "/v1/auth/register?x=1",
+        json={"email": "nobody", "password": "short", "gdpr_consent": "yes", "extra": 1, "locale": None},
+    )
+    assert problem(answer) == (422, "invalid_request")
+    assert fields(answer) == {
+        "x": "unknown",
+        "extra": "unknown",
+        "email": "pattern",
+        "username": "required",
+        "password": "too_short",
+        "gdpr_consent": "type",
+        "locale": "type",
+    }
+    assert all(error["message"].endswith(".") for error in answer.json()["errors"])
+    assert "nobody" not in answer.text and "short" not in answer.text.replace("too_short", "")
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "code"),
+    [
+        ("limit=0", "limit", "minimum"),
+        ("limit=101", "limit", "maximum"),
+        ("limit=ten", "limit", "type"),
+        ("limit=1e1", "limit", "type"),
+        ("limit=%201", "limit", "type"),
+        ("limit=" + "9" * 400, "limit", "type"),
+        ("limit=", "limit", "type"),
+        ("limit=1&limit=2", "limit", "repeated"),
+        ("lim=1", "lim", "unknown"),
+        ("Limit=1", "Limit", "unknown"),
+        ("cursor=%00", "cursor", "type"),
+        ("cursor=%ff", "", "query"),
+        ("&".join(f"a{n}=1" for n in range(100)), "", "query"),
+    ],
+)
+def test_the_query_is_held_to_the_document(ann: Person, query: str, field: str, code: str) -> None:
+    answer = ann.get(f"/v1/me/sessions?{query}")
+    assert problem(answer) == (422, "invalid_request")
+    assert fields(answer) == {field: code}
+
+
+@pytest.mark.parametrize(
+    "given", ["not-a-uuid", "0190e0c4", "{0190e0c4-9f4a-7c1e-8d2b-5a6f7b8c9d0e}", "%00", "%ff", "1' or '1'='1"]
+)
+def test_an_id_that_cannot_be_one_answers_as_a_missing_one(ann: Person, given: str) -> None:
+    assert problem(ann.request("DELETE", f"/v1/me/sessions/{given}")) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/v1",
+        "/v1/me/",
+        "//v1/me",
+        "/v1//me",
+        "/V1/me",
+        "/v1/ME",
+        "/v1/me//",
+        "/v1/me/%2e",
+        "/v1/nothing",
+        "/docs/",
+        "/health",
+        "/metricsx",
+    ],
+)
+def test_a_path_that_is_not_written_exactly_so_is_a_404(ann: Person, path: str) -> None:
+    answer = ann.client.get(httpx.URL(ann.service.base_url + path), headers={"Authorization": f"Bearer {ann.token}"})
+    assert problem(answer) == (404, "not_found")
+    assert answer.json().keys() == PROBLEM_MEMBERS
+
+
+def test_another_spelling_of_the_same_path_meets_the_same_door(client: httpx.Client, shared_service: Service) -> None:
+    head = "GET /v1/%6d%65 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert raw(shared_service, head.encode()).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_method_that_a_path_does_not_take_is_a_405_that_says_which(ann: Person) -> None:
+    answer = ann.request("PUT", "/v1/me")
+    assert problem(answer) == (405, "method_not_allowed")
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "PATCH"}
+    assert problem(ann.request("PROPFIND", "/v1/me")) == (405, "method_not_allowed")
+    options = ann.request("OPTIONS", "/v1/me")
+    assert (options.status_code, options.content) == (204, b"")
+    assert options.headers["allow"] == answer.headers["allow"]
+
+
+def test_no_header_or_parameter_changes_the_method(ann: Person) -> None:
+    for header in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
+        assert ann.get("/v1/me", headers={header: "PATCH"}).status_code == 200
+    assert problem(ann.get("/v1/me?_method=DELETE")) == (422, "invalid_request")
+
+
+def test_head_is_get_without_the_body(ann: Person) -> None:
+    get, head = ann.get("/v1/me"), ann.request("HEAD", "/v1/me")
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-type", "content-length", "etag", "cache-control"):
+        assert head.headers[name] == get.headers[name]
+    assert client_of(ann.service).head("/v1/me").status_code == 401
+
+
+def test_who_is_not_signed_in_learns_only_that(client: httpx.Client, ann: Person) -> None:
+    hostile: list[dict[str, Any]] = [
+        {"content": b"{", "headers": JSON},
+        {"content": b"x", "headers": {"Content-Type": "text/plain"}},
+        {"json": {"unknown": 1}},
+        {"content": b" " * (MAX_BYTES + 1), "headers": JSON},
+        {"params": {"x": "1"}},
+    ]
+    for request in hostile:
+        assert problem(client.patch("/v1/me", **request)) == (401, "authentication_required")
+    assert problem(client.delete("/v1/me/sessions/nonsense")) == (401, "authentication_required")
+    assert problem(ann.request("DELETE", "/v1/users/nonsense")) == (403, "forbidden")
+
+
+def test_a_401_says_how_to_authenticate(client: httpx.Client, ann: Person) -> None:
+    def challenge(token: str | None) -> str:
+        answer = client.get("/v1/me", headers={"Authorization": token} if token else {})
+        assert answer.status_code == 401
+        return str(answer.headers["www-authenticate"])
+
+    assert challenge(None) == challenge("Basic YTpi") == 'Bearer realm="pgroster"'
+    for token in ("nonsense", f"{ann.token}x"):
+        assert challenge(f"Bearer {token}") == 'Bearer realm="pgroster", error="invalid_token"'
+    refused = client.post(LOGIN, json={"identifier": "nobody", "password": "nothing"})
+    assert refused.headers["www-authenticate"] == 'Bearer realm="pgroster"'
+
+
+def test_a_request_that_fails_is_counted_like_any_other(start_service: StartService) -> None:
+    service = start_service(**PROXY)
+    with early_in_a_minute(service):
+        bob = member(service)
+        taken = {"email": bob.email, "username": bob.username, "password": bob.password, "gdpr_consent": True}
+        answers = [
+            bob.get("/v1/me"),
+            bob.request("PATCH", "/v1/me", json={"first_name": "A"}, headers={"If-Match": '"0"'}),
+            bob.request("DELETE", "/v1/me/sessions/0190e0c4-9f4a-7c1e-8d2b-5a6f7b8c9d0e"),
+            bob.request("DELETE", "/v1/me/sessions/nonsense"),
+            bob.request("PATCH", "/v1/me", json={"first_name": 1}),
+            bob.client.get("/v1/me", headers={"Authorization": "Bearer nonsense"}),
+            bob.client.post("/v1/auth/register", json=taken),
+        ]
+    assert [answer.status_code for answer in answers] == [200, 412, 404, 404, 422, 401, 409]
+    left = [int(answer.headers["ratelimit"].partition('"default";r=')[2].partition(";")[0]) for answer in answers]
+    assert left == list(range(left[0], left[0] - len(answers), -1))
+
+
+def test_an_old_token_keeps_nobody_from_signing_in(client: httpx.Client, ann: Person) -> None:
+    body = {"identifier": ann.email, "password": ann.password}
+    assert client.post(LOGIN, json=body, headers={"Authorization": "Bearer expired"}).status_code == 200
+
+
+def test_every_answer_has_an_id_and_plain_headers(client: httpx.Client, ann: Person) -> None:
+    answers = [
+        ann.get("/v1/me"),
+        client.get("/v1/me"),
+        client.get("/nothing"),
+        client.put("/v1/me"),
+        client.post(LOGIN, content=b"{", headers=JSON),
+        client.get("/health/live"),
+        client.get("/openapi.json"),
+        client.options("/v1/me"),
+    ]
+    assert len({a.headers["x-request-id"] for a in answers}) == len(answers)
+    for answer in answers:
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        if answer.status_code >= 400:
+            assert answer.json()["request_id"] == answer.headers["x-request-id"]
+            assert answer.headers["cache-control"] == "no-store"
+    assert ann.get("/v1/me").headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("abc-1.2_X", True),
+        ("x" * 64, True),
+        ("x" * 65, False),
+        ("", False),
+        ("two words", False),
+        ("a;b", False),
+        ("é", False),
+    ],
+)
+def test_a_plain_request_id_of_the_client_is_kept(client: httpx.Client, given: str, kept: bool) -> None:
+    answer = client.get("/health/live", headers={b"X-Request-Id": given.encode("latin-1")})
+    assert (answer.headers["x-request-id"] == given) is kept
+
+
+def test_the_request_id_reaches_the_audit_log_and_the_service_log(ann: Person) -> None:
+    answer = ann.request("PATCH", "/v1/me", json={"first_name": "Anna"}, headers={"X-Request-Id": "trace-me.1"})
+    assert answer.status_code == 200
+    assert one(ann.service, "select count(*) from audit.audit_logs where request_id = 'trace-me.1'") >= 1
+    lines = [json.loads(line) for line in ann.service.log.read_text().splitlines() if "trace-me.1" in line]
+    assert [(line["method"], line["route"], line["status"], line["user"]) for line in lines] == [
+        ("PATCH", "/v1/me", 200, ann.id)
+    ]
+
+
+def test_no_secret_reaches_the_log(ann: Person, shared_service: Service) -> None:
+    fresh = member(shared_service)
+    fresh.refresh()
+    fresh.login(password="a wrong password of Ann's")
+    log = shared_service.log.read_text()
+    for secret in (fresh.password, "a wrong password of Ann's", fresh.token, fresh.session["refresh_token"]):
+        assert secret not in log
+
+
+FORGED = {
+    "X-Forwarded-For": "203.0.113.7",
+    "X-Real-IP": "203.0.113.7",
+    "Forwarded": "for=203.0.113.7",
+    "X-Client-IP": "203.0.113.7",
+    "CF-Connecting-IP": "203.0.113.7",
+}
+
+
+def address_seen(person: Person, headers: dict[str, str]) -> str:
+    """The address under which a sign-in was taken down."""
+    body = {"identifier": person.email, "password": person.password}
+    with httpx.Client(base_url=person.service.base_url, trust_env=False) as client:
+        person.session = client.post(LOGIN, json=body, headers=headers).json()
+    page = person.get("/v1/me/sessions").json()["items"]
+    return str(next(item["client_address"] for item in page if item["is_current"]))
+
+
+def test_a_forged_address_changes_nothing(ann: Person) -> None:
+    assert address_seen(ann, FORGED) == "127.0.0.1"
+
+
+def test_behind_a_trusted_proxy_the_first_hop_that_is_none_counts(start_service: StartService) -> None:
+    bob = member(start_service(PGROSTER_TRUSTED_PROXIES="127.0.0.0/8,10.0.0.0/8"))
+    for forwarded, seen in [
+        ("203.0.113.7", "203.0.113.7"),
+        ("198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        ("198.51.100.1, 203.0.113.7, 10.1.2.3", "203.0.113.7"),
+        ("203.0.113.7, nonsense, 10.1.2.3", "10.1.2.3"),
+        ("nonsense", "127.0.0.1"),
+        ("10.9.9.9", "10.9.9.9"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+    ]:
+        assert address_seen(bob, {"X-Forwarded-For": forwarded}) == seen
+    assert address_seen(bob, {"X-Real-IP": "203.0.113.7"}) == "127.0.0.1"
