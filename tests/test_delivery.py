@@ -323,7 +323,7 @@ def test_the_doctor_knocks_at_the_mail_server_without_sending(
     [
         ("tls", "tls", "certificate"),
         ("starttls", "starttls", "certificate"),
-        (None, "starttls", "SMTPException"),
+        (None, "starttls", "STARTTLS extension not supported"),
         (None, "tls", "SSLError"),
     ],
 )
