@@ -1,4 +1,4 @@
-"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `routes`, `psql`, `doctor`.
+"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `import`, `routes`, `psql`, `doctor`.
 
 A failure that the operator can mend is one line on stderr and a non-zero exit code, never a traceback.
 """
@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from api import doctor, migrate, screens, seeds, serve, settings
+from api import doctor, loading, migrate, screens, seeds, serve, settings, strangers
 from api.embedded import Server, running
 from api.servers import check_migratable
 from api.settings import OperatorError, Settings
@@ -127,12 +128,33 @@ def rollback_command(step: str | None, steps: int, everything: bool, yes: bool) 
 
 
 @main.command("seed")
-def seed_command() -> None:
+@click.option("--users", type=click.IntRange(1, strangers.COUNT_MAX), help="Make so many made-up people instead.")
+@click.option("--seed", "key", default="1", show_default=True, help="The same seed makes the same people.")
+@click.option("--password", help="One password for all of them; without it none of them can sign in.")
+@click.option("--yes", "is_sure", is_flag=True, help="Also beside accounts that are not made up.")
+def seed_command(users: int | None, key: str, password: str | None, is_sure: bool) -> None:
     """Load six sample users, one for each state, into a database without users."""
     chosen = settings.load()
     with running(chosen) as server:
         require_migrated(server)
-        screens.show_sample_users(seeds.load(server.admin_dsn, chosen))
+        if users is None:
+            screens.show_sample_users(seeds.load(server.admin_dsn, chosen))
+        else:
+            loading.seed(server.admin_dsn, chosen, users, key, password, is_sure)
+
+
+@main.command("import")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--dry-run", "is_rehearsal", is_flag=True, help="Judge every row and keep nothing.")
+@click.option("--report", type=click.Path(path_type=Path), help="CSV or JSON file that gets what came of each row.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def import_command(path: Path, is_rehearsal: bool, report: Path | None, as_json: bool) -> None:
+    """Make accounts of the rows of FILE: CSV under a header, or JSON lines.
+
+    Hashes (bcrypt, Argon2id) come along; exit code 1 if any row was refused. docs/import.md describes the fields.
+    """
+    with running(settings.load()) as server:
+        raise SystemExit(0 if loading.load(server.admin_dsn, path, report, is_rehearsal, as_json) else 1)
 
 
 @main.command("routes")

@@ -24,7 +24,7 @@ _SEGMENT = re.compile(r"\{[a-z][a-z0-9_]*\}|[a-z0-9][a-z0-9._-]*")
 _NAME = r"[a-z_][a-z0-9_]*"
 _CALL = rf"http\.(?P<function>{_NAME})\((?P<arguments>[a-z0-9_, ]*)\)"
 _HASH = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME})(?: avoiding {_CALL})?")
-_VERIFY = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME}) using {_CALL}")
+_VERIFY = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME})(?: upgrading (?P<upgrade>{_NAME}))? using {_CALL}")
 
 
 class GrammarError(Exception):
@@ -41,11 +41,20 @@ class Precall:
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """A key of the body that is a password, the argument that gets its hash, and the call that goes before."""
+    """A key of the body that is a password, the argument that gets its hash, and the call that goes before.
+
+    `upgrade` is the argument that gets a fresh hash where the one that was verified is outdated.
+    """
 
     key: str
     argument: str
     precall: Precall | None
+    upgrade: str | None = None
+
+    @property
+    def targets(self) -> list[str]:
+        """The arguments that it fills."""
+        return [self.argument] if self.upgrade is None else [self.argument, self.upgrade]
 
 
 @dataclass(slots=True)
@@ -80,7 +89,7 @@ class Tags:
         """Where a request carries an argument: decided by its name, the path, the password tags and the method."""
         if argument in self.placeholders:
             return "path"
-        if any(password is not None and password.argument == argument for password in (self.hash, self.verify)):
+        if any(password is not None and argument in password.targets for password in (self.hash, self.verify)):
             return "password"
         if argument in HEADERS:
             return "header"
@@ -173,7 +182,7 @@ def _password(form: re.Pattern[str], name: str, example: str) -> Callable[[str, 
         if match["function"]:
             arguments = tuple(a.strip() for a in match["arguments"].split(",")) if match["arguments"].strip() else ()
             precall = Precall(match["function"], arguments)
-        setattr(tags, name, Password(match["key"], match["argument"], precall))
+        setattr(tags, name, Password(match["key"], match["argument"], precall, match.groupdict().get("upgrade")))
 
     return read
 
@@ -186,5 +195,5 @@ _READERS: dict[str, Callable[[str, Tags], None]] = {
     "errors": _errors,
     "rate_limit": _word(r"[a-z][a-z0-9_]*", "@rate_limit name"),
     "hash": _password(_HASH, "hash", "@hash key into argument [avoiding http.function(argument, …)]"),
-    "verify": _password(_VERIFY, "verify", "@verify key into argument using http.function(argument, …)"),
+    "verify": _password(_VERIFY, "verify", "@verify key into argument [upgrading argument] using http.function(…)"),
 }

@@ -165,6 +165,8 @@ def explained(error: Exception) -> DeliveryError:
         isinstance(error, ValueError) and not isinstance(error, OSError)  # a certificate's error is both
     ):
         return DeliveryError("the mail server takes no such address", is_final=True)
+    if type(error) is aiosmtplib.SMTPException:  # the library's own words: the server offers no STARTTLS, no login
+        return DeliveryError(error.message.rstrip("."))
     cause = error.__cause__ or error
     detail = getattr(cause, "verify_message", None) or type(cause).__name__
     return DeliveryError(f"the mail server was lost or not reached: {detail}")

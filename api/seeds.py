@@ -28,11 +28,7 @@ class SampleUser:
 def load(admin_dsn: str, settings: Settings) -> list[SampleUser]:
     """Make the sample users in a database without any users; in any other change nothing and return an empty list."""
     passphrases = [passphrase() for _ in range(COUNT)]
-    hasher = PasswordHasher(
-        time_cost=settings.argon2_time_cost,
-        memory_cost=settings.argon2_memory_kib,
-        parallelism=settings.argon2_parallelism,
-    )
+    hasher = password_hasher(settings)
     hashes = json.dumps([hasher.hash(each) for each in passphrases])
     with connected(admin_dsn) as connection, connection.transaction():
         connection.execute("select pg_catalog.set_config('pgroster.sample_password_hashes', %s, true)", [hashes])
@@ -41,6 +37,15 @@ def load(admin_dsn: str, settings: Settings) -> list[SampleUser]:
             pass
         accounts = cursor.fetchall()
     return [SampleUser(secret, *account) for secret, account in zip(passphrases, accounts, strict=False)]
+
+
+def password_hasher(settings: Settings) -> PasswordHasher:
+    """What hashes passwords here, at the cost that the service uses."""
+    return PasswordHasher(
+        time_cost=settings.argon2_time_cost,
+        memory_cost=settings.argon2_memory_kib,
+        parallelism=settings.argon2_parallelism,
+    )
 
 
 def passphrase() -> str:

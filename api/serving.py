@@ -90,9 +90,11 @@ async def _prepare(service: Service, route: Route, bound: Bound, context: Contex
             if weak is not None:
                 raise Problem("password_unacceptable", [weak])
         if known is not None:
-            bound.arguments[known.argument] = await service.hasher.verify(
-                bound.passwords[known.key], facts.get("verify")
-            )
+            password, stored = bound.passwords[known.key], facts.get("verify")
+            bound.arguments[known.argument] = verified = await service.hasher.verify(password, stored)
+            if known.upgrade is not None:
+                fresh = await service.hasher.upgrade(password, stored)
+                bound.arguments[known.upgrade] = fresh if verified is not None else None
         if new is not None and new.key in bound.passwords:
             bound.arguments[new.argument] = await service.hasher.hash(bound.passwords[new.key])
     except Problem as problem:

@@ -162,6 +162,23 @@ MEANING: dict[str, tuple[Probe, str]] = {
         Probe("id uuid, hash text", tags=f"{POST}\n@verify password into hash using http.own_hash()"),
         "app.password_hash",
     ),
+    "@verify upgrading nothing": (
+        Probe(HASHED, tags=f"{POST}\n@verify password into password_hash upgrading fresh using http.own_hash()"),
+        "fresh is no argument of the function",
+    ),
+    "@verify upgrading another type": (
+        Probe(
+            f"{HASHED}, fresh text",
+            tags=f"{POST}\n@verify password into password_hash upgrading fresh using http.own_hash()",
+        ),
+        "argument fresh has to be of domain",
+    ),
+    "@verify upgrading the same argument": (
+        Probe(
+            HASHED, tags=f"{POST}\n@verify password into password_hash upgrading password_hash using http.own_hash()"
+        ),
+        "same key or argument",
+    ),
     "@hash whose key is an argument": (
         Probe(f"{HASHED}, password text", tags=f"{POST}\n@hash password into password_hash"),
         "may not reach the database",

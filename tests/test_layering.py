@@ -17,8 +17,9 @@ SEAM = {
     ("http", "deployed"): {"catalog.py", "service.py", "migrate.py", "function_set.py", "ledger.py", "doctor.py"},
     ("app", "schema_migrations"): {"migrate.py", "ledger.py", "plan.py", "doctor.py", "yoyo_steps.py"},
     ("admin", "run_due_jobs"): {"app.py"},
+    ("admin", "import_users"): {"importing.py"},
 }
-"""What some modules have to name to do their work: which functions and steps are deployed, and the call of the jobs."""
+"""What some modules have to name to do their work: which functions and steps are deployed, the jobs, the import."""
 RULES = {
     "a session's or a token's lifetime": r"(?i)\b(retry_grace|grace_|session_absolute|token_idle|token_ttl)",
     "a lock": r"(?i)\b(lockout|failed_login|locked_until)\b",
@@ -31,6 +32,7 @@ RULES = {
 EXEMPT = {
     "seeds.py": "creates the sample accounts, from SQL, and prints who they are",
     "screens.py": "prints the sample accounts",
+    "strangers.py": "makes up accounts in every state",
 }
 
 

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'ed461b9f1cb11efe1bc88c0333496630978f8cd6a7f928f13ea8cbac5019bba2';
+set local pgroster.functions_digest = '8c033f7afc08e9774bc2e616cdc472190853596ae880e5a6172900a6a0f03bc9';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -24,6 +24,7 @@ set local check_function_bodies = off;
 \ir private/current_session_id.sql
 \ir private/current_user_id.sql
 \ir private/cursor_mac.sql
+\ir private/decoy_hash.sql
 \ir private/delete_ended_sessions.sql
 \ir private/delete_some.sql
 \ir private/device_fingerprint.sql
@@ -31,11 +32,14 @@ set local check_function_bodies = off;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
 \ir private/find_users.sql
 \ir private/fold.sql
 \ir private/has_permission.sql
+\ir private/import_row.sql
+\ir private/imported_before.sql
 \ir private/is_dba.sql
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
@@ -122,6 +126,7 @@ set local role roster_owner;
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
 \ir admin/import_user.sql
+\ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
 \ir admin/restore_user.sql
 \ir admin/run_due_jobs.sql
@@ -189,6 +194,7 @@ set local check_function_bodies = on;
 \ir private/current_session_id.sql
 \ir private/current_user_id.sql
 \ir private/cursor_mac.sql
+\ir private/decoy_hash.sql
 \ir private/delete_ended_sessions.sql
 \ir private/delete_some.sql
 \ir private/device_fingerprint.sql
@@ -196,11 +202,14 @@ set local check_function_bodies = on;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
 \ir private/find_users.sql
 \ir private/fold.sql
 \ir private/has_permission.sql
+\ir private/import_row.sql
+\ir private/imported_before.sql
 \ir private/is_dba.sql
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
@@ -286,6 +295,7 @@ set local role roster_owner;
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
 \ir admin/import_user.sql
+\ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
 \ir admin/restore_user.sql
 \ir admin/run_due_jobs.sql

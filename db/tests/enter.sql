@@ -156,7 +156,7 @@ $$;
 select is(pg_temp.one_stage(), 'ran', 'so a statement that sets what enter() returns, without a look at it, would run the refused operation as the login');
 
 -- Two statements for a password
-select is(pg_temp.request('http.login_hash(''bob'')', pg_temp.context(null, '192.0.2.10') || '{"stage": "prepare"}', 'to_json(%s)', 'api.login(app.identifier,app.password_hash,app.device_name)') ->> 'body', to_json(pg_temp.hash('bob'))::text, 'the first fetches the hash');
+select is(pg_temp.request('http.login_hash(''bob'')', pg_temp.context(null, '192.0.2.10') || '{"stage": "prepare"}', 'to_json(%s)', 'api.login(app.identifier,app.password_hash,app.device_name,app.password_hash)') ->> 'body', to_json(pg_temp.hash('bob'))::text, 'the first fetches the hash');
 select is(pg_temp.counted('login', '192.0.2.10'), 1, 'and is counted');
 select is(pg_temp.request('api.login(''bob'', pg_temp.hash(''bob''))', pg_temp.context(null, '192.0.2.10') || '{"stage": "call"}') ->> 'code', null, 'the second signs in');
 select is(pg_temp.counted('login', '192.0.2.10'), 1, 'and is not counted again');

@@ -1,5 +1,5 @@
 -- Accounts from elsewhere keep their hashes and pass the same rules as any other; a bcrypt hash is replaced at the
--- first login.
+-- first login. A hash that would keep the service busy for seconds is refused: whoever knows the address could do that.
 create or replace function admin.import_user(
   email app.email,
   username app.username,
@@ -21,19 +21,21 @@ declare
 begin
   if not private.is_dba() then
     perform private.fail('forbidden');
+  elsif octet_length(import_user.metadata::text) > 8192 then
+    perform private.fail('metadata_too_large');
+  elsif substring(import_user.password_hash from '^\$2.\$(\d+)')::integer > 15  -- cost of bcrypt: 2 seconds
+    or substring(import_user.password_hash from '\$m=(\d+)')::integer > 262144  -- KiB
+    or substring(import_user.password_hash from ',t=(\d+)')::integer > 10       -- passes
+  then
+    perform private.fail('hash_too_costly');
   end if;
   v_account := private.create_account(
     import_user.email, import_user.username, import_user.password_hash, import_user.first_name, import_user.last_name,
-    import_user.phone, import_user.locale);
-  update app.users u set
-    is_email_verified = import_user.is_email_verified,
-    status = case when import_user.is_email_verified then 'active' else 'inactive' end
-  where u.id = v_account.id and import_user.is_email_verified;
-  update app.user_profiles p set metadata = import_user.metadata
-  where p.user_id = v_account.id and import_user.metadata <> '{}';
+    import_user.phone, import_user.locale, import_user.is_email_verified, import_user.metadata);
+  perform audit.record_event('account.imported', v_account.id);
   return v_account.id;
 end
 $$;
-comment on function admin.import_user(app.email, app.username, app.password_hash, app.person_name, app.person_name, app.phone, app.locale, boolean, app.metadata) is 'Makes an account with an existing Argon2id or bcrypt hash, or none; raises email_taken, username_taken.';
+comment on function admin.import_user(app.email, app.username, app.password_hash, app.person_name, app.person_name, app.phone, app.locale, boolean, app.metadata) is 'Makes an account with an existing hash (bcrypt of cost 12 to 15; Argon2id of at most 256 MiB and 10 passes) or none; raises email_taken, username_taken, metadata_too_large, hash_too_costly.';
 revoke all on function admin.import_user(app.email, app.username, app.password_hash, app.person_name, app.person_name, app.phone, app.locale, boolean, app.metadata) from public;
 grant execute on function admin.import_user(app.email, app.username, app.password_hash, app.person_name, app.person_name, app.phone, app.locale, boolean, app.metadata) to roster_dba;

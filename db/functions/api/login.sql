@@ -1,9 +1,11 @@
 -- The service has verified the password against a hash that it fetched a moment ago. Here it counts only if that
 -- is still the current one, and the account may sign in, both under the row's lock. Nothing raises: a failure must be kept.
+-- The same holds for the hash that replaces an outdated one: a password that has been changed meanwhile stays.
 create or replace function api.login(
   identifier app.identifier,
   verified_hash app.password_hash default null,
-  device_name app.device_name default null)
+  device_name app.device_name default null,
+  upgraded_hash app.password_hash default null)
 returns api.session
 language plpgsql
 volatile
@@ -21,21 +23,26 @@ begin
     perform private.refuse('invalid_credentials');
     return null;
   end if;
-  update app.users u set failed_login_attempts = 0, locked_until = null, last_login_at = private.now()
+  update app.users u set
+    failed_login_attempts = 0, locked_until = null, last_login_at = private.now(),
+    password_hash = coalesce(login.upgraded_hash, u.password_hash)
   where u.id = v_user.id;
+  if login.upgraded_hash is not null then
+    perform audit.record_event('password.rehashed', v_user.id);
+  end if;
   return private.sign_in(v_user.id, login.device_name);
 end
 $$;
-comment on function api.login(app.identifier, app.password_hash, app.device_name) is $$
+comment on function api.login(app.identifier, app.password_hash, app.device_name, app.password_hash) is $$
 @http POST /v1/auth/login
 @errors invalid_credentials
 @rate_limit login
-@verify password into verified_hash using http.login_hash(identifier)
+@verify password into verified_hash upgrading upgraded_hash using http.login_hash(identifier)
 
 Sign in with email or username.
 
 Unknown, wrong, locked, suspended and deleted all get the same answer in the same time. After ten failures the account
 is locked for fifteen minutes, and twice as long each further time.
 $$;
-revoke all on function api.login(app.identifier, app.password_hash, app.device_name) from public;
-grant execute on function api.login(app.identifier, app.password_hash, app.device_name) to roster_anonymous;
+revoke all on function api.login(app.identifier, app.password_hash, app.device_name, app.password_hash) from public;
+grant execute on function api.login(app.identifier, app.password_hash, app.device_name, app.password_hash) to roster_anonymous;

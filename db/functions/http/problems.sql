@@ -34,6 +34,7 @@ as $$
     ('expiry_passed',           422, 'The time has passed already.', 'Send a time in the future, or none.'),
     ('password_missing',        422, 'A password is needed.', 'Send one; to shut somebody out, suspend the account.'),
     ('metadata_too_large',      422, 'The metadata is larger than 8 KiB.', 'Keep large data elsewhere and a reference here.'),
+    ('hash_too_costly',         422, 'The hash would take the service seconds to verify.', 'Import the account without it; the person then resets the password.'),
     ('unknown_permission',      422, 'There is no such permission.', 'Use those that GET /v1/roles shows for admin.'),
     ('consent_required',        422, 'An account needs consent to the processing of its data.', 'Send gdpr_consent: true once the person has agreed.'),
     ('password_unacceptable',   422, 'The password is not acceptable.', 'See errors for the reason.'),
