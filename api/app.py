@@ -32,7 +32,7 @@ access_log = logging.getLogger("pgroster.request")
 
 JOBS_EVERY = 30.0
 """Seconds between two calls of the database's own jobs; several workers share them by a lock in the database."""
-_RUN_JOBS = Statement(b"select admin.run_due_jobs()")
+_RUN_JOB = Statement(b"select admin.run_due_job()")
 
 
 def create_app(settings: Settings | None = None, api_dsn: str | None = None) -> "Application":
@@ -167,6 +167,7 @@ async def _run_jobs(service: Service) -> None:
     while True:
         await asyncio.sleep(JOBS_EVERY * random.uniform(0.8, 1.2))  # noqa: S311 no secret
         try:
-            await service.database.value(_RUN_JOBS)
+            while await service.database.value(_RUN_JOB):
+                pass
         except Exception as error:
             log.warning("jobs did not run: %s", getattr(error, "code", type(error).__name__))

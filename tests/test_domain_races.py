@@ -164,3 +164,23 @@ def test_jobs_run_once_however_many_services_ask(people: People) -> None:
     assert second.execute("select admin.run_due_jobs()").fetchone() == (0,)
     first.commit()
     assert second.execute("select admin.run_due_jobs()").fetchone() == (0,)
+
+
+def test_a_job_that_meets_its_time_limit_is_recorded_and_not_in_the_way(people: People) -> None:
+    """BR-310: neither is one that somebody cancels."""
+    people.database.admin.execute(
+        "create function admin.sleep() returns integer language sql as 'select 1 from pg_sleep(60)'"
+    )
+    people.database.admin.execute("update app.jobs set next_run_at = private.now()")
+    people.database.admin.execute(
+        "insert into app.jobs (name, command, run_every, next_run_at)"
+        " values ('sleep', 'sleep', '1 hour', private.now() - interval '1 day')"
+    )
+    service = people.connect()
+    service.execute("set statement_timeout = '500ms'")
+    assert service.execute("select admin.run_due_job()").fetchone() == ("sleep",)
+    service.execute("reset statement_timeout")
+    error = service.execute("select last_error from app.jobs where name = 'sleep'").fetchone()
+    assert error == ("canceling statement due to statement timeout",)
+    names = {service.execute("select admin.run_due_job()").fetchone() for _ in range(2)}
+    assert ("sleep",) not in names and (None,) not in names

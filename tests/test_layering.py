@@ -16,7 +16,7 @@ OWN_SCHEMAS = ("app", "audit", "private", "reporting", "admin")
 SEAM = {
     ("http", "deployed"): {"catalog.py", "service.py", "migrate.py", "function_set.py", "ledger.py", "doctor.py"},
     ("app", "schema_migrations"): {"migrate.py", "ledger.py", "plan.py", "doctor.py", "yoyo_steps.py"},
-    ("admin", "run_due_jobs"): {"app.py"},
+    ("admin", "run_due_job"): {"app.py"},
     ("admin", "import_users"): {"importing.py"},
 }
 """What some modules have to name to do their work: which functions and steps are deployed, the jobs, the import."""

@@ -1,12 +1,13 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '8c033f7afc08e9774bc2e616cdc472190853596ae880e5a6172900a6a0f03bc9';
+set local pgroster.functions_digest = '76ac0e1bf2f67743f5ae5df38c19c2a5bf3a875c65576441dd36e5fc8cbda615';
 \ir begin.sql
 
 -- In whatever order they name each other.
 set local check_function_bodies = off;
 \ir types.sql
+\ir private/account_words.sql
 \ir private/authorize.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
@@ -37,6 +38,7 @@ set local check_function_bodies = off;
 \ir private/find_user.sql
 \ir private/find_users.sql
 \ir private/fold.sql
+\ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
@@ -46,12 +48,16 @@ set local check_function_bodies = off;
 \ir private/keyed_digest.sql
 \ir private/load_user.sql
 \ir private/lock_custom_role.sql
+\ir private/lock_end.sql
 \ir private/lock_own_account.sql
 \ir private/login_obstacle.sql
+\ir private/login_source.sql
 \ir private/mail_subject.sql
 \ir private/make_cursor.sql
 \ir private/may_give.sql
+\ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
+\ir private/name_words.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
@@ -62,6 +68,7 @@ set local check_function_bodies = off;
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
 \ir private/record_failed_login.sql
+\ir private/record_login.sql
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
 \ir private/register_privately.sql
@@ -72,6 +79,7 @@ set local check_function_bodies = off;
 \ir private/revoke_mailed_tokens.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
+\ir private/run_job.sql
 \ir private/seal.sql
 \ir private/send.sql
 \ir private/send_email_verification.sql
@@ -91,6 +99,8 @@ set local check_function_bodies = off;
 \ir private/update_account.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
+\ir private/word_query.sql
+\ir private/words.sql
 set local role roster_audit_owner;
 \ir audit/append.sql
 \ir audit/create_partitions.sql
@@ -129,9 +139,11 @@ set local role roster_owner;
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
 \ir admin/restore_user.sql
+\ir admin/run_due_job.sql
 \ir admin/run_due_jobs.sql
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
+\ir admin/use_pg_cron.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -177,6 +189,7 @@ set local role roster_owner;
 
 -- Once more, now that all is there: a mistake in a body is found with its line.
 set local check_function_bodies = on;
+\ir private/account_words.sql
 \ir private/authorize.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
@@ -207,6 +220,7 @@ set local check_function_bodies = on;
 \ir private/find_user.sql
 \ir private/find_users.sql
 \ir private/fold.sql
+\ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
@@ -216,12 +230,16 @@ set local check_function_bodies = on;
 \ir private/keyed_digest.sql
 \ir private/load_user.sql
 \ir private/lock_custom_role.sql
+\ir private/lock_end.sql
 \ir private/lock_own_account.sql
 \ir private/login_obstacle.sql
+\ir private/login_source.sql
 \ir private/mail_subject.sql
 \ir private/make_cursor.sql
 \ir private/may_give.sql
+\ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
+\ir private/name_words.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
@@ -232,6 +250,7 @@ set local check_function_bodies = on;
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
 \ir private/record_failed_login.sql
+\ir private/record_login.sql
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
 \ir private/register_privately.sql
@@ -242,6 +261,7 @@ set local check_function_bodies = on;
 \ir private/revoke_mailed_tokens.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
+\ir private/run_job.sql
 \ir private/seal.sql
 \ir private/send.sql
 \ir private/send_email_verification.sql
@@ -261,6 +281,8 @@ set local check_function_bodies = on;
 \ir private/update_account.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
+\ir private/word_query.sql
+\ir private/words.sql
 set local role roster_audit_owner;
 \ir audit/append.sql
 \ir audit/create_partitions.sql
@@ -298,9 +320,11 @@ set local role roster_owner;
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
 \ir admin/restore_user.sql
+\ir admin/run_due_job.sql
 \ir admin/run_due_jobs.sql
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
+\ir admin/use_pg_cron.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql

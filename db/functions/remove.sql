@@ -9,6 +9,7 @@ set local check_function_bodies = off;
 \ir private/now.sql
 \ir private/uuid_v7.sql
 \ir private/fold.sql
+\ir private/words.sql
 \ir private/digest.sql
 \ir private/tg__touch.sql
 \ir private/current_actor.sql
@@ -25,6 +26,8 @@ set local role roster_audit_owner;
 \ir audit/record_event.sql
 \ir audit/tg__record_change.sql
 set local role roster_owner;
+\ir private/account_words.sql
+\ir private/name_words.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__unverify_phone.sql
@@ -36,6 +39,7 @@ set local check_function_bodies = on;
 \ir private/now.sql
 \ir private/uuid_v7.sql
 \ir private/fold.sql
+\ir private/words.sql
 \ir private/digest.sql
 \ir private/tg__touch.sql
 \ir private/current_actor.sql
@@ -52,6 +56,8 @@ set local role roster_audit_owner;
 \ir audit/record_event.sql
 \ir audit/tg__record_change.sql
 set local role roster_owner;
+\ir private/account_words.sql
+\ir private/name_words.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__unverify_phone.sql

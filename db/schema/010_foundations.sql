@@ -54,6 +54,7 @@ comment on column private.secrets.cursor_key is 'Signs the cursors of lists. To 
 \ir ../functions/private/now.sql
 \ir ../functions/private/uuid_v7.sql
 \ir ../functions/private/fold.sql
+\ir ../functions/private/words.sql
 
 -- Domains carry the limits that the HTTP layer, psql and the tables share.
 create domain app.email as text
@@ -157,6 +158,8 @@ create table app.settings (
     constraint settings_refresh_retry_grace_range check (refresh_retry_grace between '0' and '60 seconds'),
   lock_after_failures    integer not null default 10
     constraint settings_lock_after_failures_range check (lock_after_failures between 3 and 1000000),
+  lock_everywhere_after_failures integer not null default 100
+    constraint settings_lock_everywhere_after_failures_range check (lock_everywhere_after_failures between 3 and 1000000),
   lock_duration          interval not null default '15 minutes'
     constraint settings_lock_duration_range check (lock_duration between '1 second' and '24 hours'),
   lock_duration_max      interval not null default '24 hours'
@@ -199,7 +202,8 @@ comment on column app.settings.access_token_ttl is 'How long an access token is 
 comment on column app.settings.refresh_token_idle is 'How long an unused refresh token stays valid.';
 comment on column app.settings.session_absolute is 'When a session ends however often it is refreshed.';
 comment on column app.settings.refresh_retry_grace is 'How long the last used refresh token may be presented again and gets the same successor.';
-comment on column app.settings.lock_after_failures is 'Failed logins in a row that lock the account.';
+comment on column app.settings.lock_after_failures is 'Failed logins in a row from one source that lock the account for that source.';
+comment on column app.settings.lock_everywhere_after_failures is 'Failed logins in a row from wherever that lock the account for every source it has not been signed in to from.';
 comment on column app.settings.lock_duration is 'Length of the first lock; each further one is twice as long.';
 comment on column app.settings.lock_duration_max is 'Upper limit of a lock.';
 comment on column app.settings.login_needs_verified_email is 'Whether an account whose email is not verified is refused at login.';

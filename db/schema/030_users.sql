@@ -1,6 +1,9 @@
 -- People. A user is never deleted by the product: an erased one stays as a tombstone,
 -- so that the ids in the audit log go on meaning somebody.
 
+\ir ../functions/private/account_words.sql
+\ir ../functions/private/name_words.sql
+
 create table app.users (
   id                    uuid primary key default private.uuid_v7(),
   email                 app.email not null,
@@ -34,6 +37,7 @@ create unique index users_email_key_live on app.users (email_key) include (id, s
 create unique index users_username_key_live on app.users (username_key) include (id, status) where deleted_at is null;
 create index users_email_sort on app.users (email_key collate "C", id);
 create index users_username_sort on app.users (username_key collate "C", id);
+create index users_words on app.users using gin (private.account_words(email, username));
 create index users_created_at on app.users (created_at, id);
 create index users_last_login_at on app.users ((coalesce(last_login_at, '-infinity')), id);
 create index users_status_created_at on app.users (status, created_at, id);
@@ -43,6 +47,7 @@ comment on index app.users_email_key_live is 'Login by email, and the rule that 
 comment on index app.users_username_key_live is 'Login by username, and the rule that a name belongs to one living account: where username_key = … and deleted_at is null.';
 comment on index app.users_email_sort is 'Search and pages by address: where email_key collate "C" like ''ann%'' order by email_key collate "C", id.';
 comment on index app.users_username_sort is 'Search and pages by name: where username_key collate "C" like ''ann%'' order by username_key collate "C", id.';
+comment on index app.users_words is 'Search by words of address and name: where private.account_words(email, username) @@ ….';
 comment on index app.users_created_at is 'Pages of users by age: where (created_at, id) > … order by created_at, id.';
 comment on index app.users_last_login_at is 'Pages of users by last login: where (coalesce(last_login_at, ''-infinity''), id) > … in that order.';
 comment on index app.users_status_created_at is 'Pages of the users of one status: where status = … order by created_at, id.';
@@ -59,8 +64,8 @@ comment on column app.users.password_changed_at is 'When the password was last s
 comment on column app.users.status is 'active, inactive (email not verified), suspended or deleted.';
 comment on column app.users.is_email_verified is 'Whether the person has shown that the address is theirs.';
 comment on column app.users.is_phone_verified is 'Whether the person has shown that the telephone number is theirs.';
-comment on column app.users.failed_login_attempts is 'Failed logins since the last good one.';
-comment on column app.users.locked_until is 'Until when logins are refused; null or past means not locked.';
+comment on column app.users.failed_login_attempts is 'Failed logins from wherever since the last good one.';
+comment on column app.users.locked_until is 'Until when logins are refused from where nobody has signed in to this account yet; null or past means not locked.';
 comment on column app.users.last_login_at is 'Time of the last good login.';
 comment on column app.users.gdpr_consent_at is 'When the person agreed to the processing of their data (GDPR, Art. 7).';
 comment on column app.users.data_retention_until is 'When the account is to be anonymised; null for no date.';
@@ -110,6 +115,8 @@ create table app.user_profiles (
   created_at timestamptz not null default private.now(),
   updated_at timestamptz not null default private.now()
 );
+create index user_profiles_words on app.user_profiles using gin (private.name_words(first_name, last_name));
+comment on index app.user_profiles_words is 'Search by words of the person''s names: where private.name_words(first_name, last_name) @@ ….';
 comment on index app.user_profiles_pkey is 'The profile of one user: where user_id = ….';
 
 comment on table app.user_profiles is 'What a person tells about themselves; nothing here is needed to sign in.';

@@ -41,6 +41,27 @@ comment on column app.sessions.expires_at is 'Absolute end, which refreshing nev
 comment on column app.sessions.revoked_at is 'When it was ended early; null while it lives.';
 comment on column app.sessions.revoked_reason is 'Why it was ended early.';
 
+create table app.login_sources (
+  user_id               uuid not null constraint login_sources_user_id_fkey references app.users on delete cascade,
+  source                text not null,
+  failed_login_attempts integer not null default 0
+    constraint login_sources_failed_login_attempts_range check (failed_login_attempts >= 0),
+  locked_until          timestamptz,
+  last_login_at         timestamptz,
+  updated_at            timestamptz not null default private.now(),
+  primary key (user_id, source)
+);
+create index login_sources_updated_at on app.login_sources (updated_at);
+comment on index app.login_sources_pkey is 'What an account has seen from one source: where user_id = … and source = ….';
+comment on index app.login_sources_updated_at is 'Sources that have been quiet for long, for cleaning up: where updated_at < ….';
+comment on table app.login_sources is 'From where an account was signed in to, or guessed at: failures lock it for their own source.';
+comment on column app.login_sources.user_id is 'Which account.';
+comment on column app.login_sources.source is 'From where: an IPv4 address, an IPv6 /64, or `unknown`.';
+comment on column app.login_sources.failed_login_attempts is 'Failed logins since the last good one from there.';
+comment on column app.login_sources.locked_until is 'Until when logins from there are refused; null or past means not locked.';
+comment on column app.login_sources.last_login_at is 'Time of the last good login from there; null if there was none: the source is not known.';
+comment on column app.login_sources.updated_at is 'Last login or failure.';
+
 create table app.refresh_tokens (
   id                 uuid primary key default gen_random_uuid(),
   session_id         uuid not null constraint refresh_tokens_session_id_fkey references app.sessions on delete cascade,
@@ -110,6 +131,11 @@ comment on column private.live_sessions.database_role is 'Operator who acts as t
 comment on column private.live_sessions.last_used_at is 'Last use, to within five minutes.';
 comment on column private.live_sessions.expires_at is 'Absolute end.';
 
+alter table app.login_sources enable row level security;
+alter table app.login_sources force row level security;
+create policy login_sources_owner on app.login_sources to roster_owner using (true) with check (true);
+create policy login_sources_dba on app.login_sources for select to roster_dba using (true);
+grant select on app.login_sources to roster_dba;
 alter table app.sessions enable row level security;
 alter table app.sessions force row level security;
 alter table app.refresh_tokens enable row level security;

@@ -19,8 +19,8 @@ comment on column reporting.v_users_complete.username is 'Name as the person wro
 comment on column reporting.v_users_complete.status is 'active, inactive, suspended or deleted.';
 comment on column reporting.v_users_complete.is_email_verified is 'Whether the address is verified.';
 comment on column reporting.v_users_complete.is_phone_verified is 'Whether the telephone number is verified.';
-comment on column reporting.v_users_complete.failed_login_attempts is 'Failed logins since the last good one.';
-comment on column reporting.v_users_complete.locked_until is 'Until when logins are refused.';
+comment on column reporting.v_users_complete.failed_login_attempts is 'Failed logins from wherever since the last good one.';
+comment on column reporting.v_users_complete.locked_until is 'Until when logins are refused from where nobody has signed in to this account yet.';
 comment on column reporting.v_users_complete.last_login_at is 'Time of the last good login.';
 comment on column reporting.v_users_complete.gdpr_consent_at is 'When the person agreed to the processing of their data.';
 comment on column reporting.v_users_complete.data_retention_until is 'When the account is to be anonymised.';
@@ -57,7 +57,7 @@ comment on column reporting.v_active_users_summary.active is 'Accounts with a ve
 comment on column reporting.v_active_users_summary.inactive is 'Accounts whose address is not verified yet.';
 comment on column reporting.v_active_users_summary.suspended is 'Accounts shut out by an administrator.';
 comment on column reporting.v_active_users_summary.deleted is 'Soft-deleted and anonymised accounts.';
-comment on column reporting.v_active_users_summary.locked is 'Accounts locked after failed logins.';
+comment on column reporting.v_active_users_summary.locked is 'Accounts locked for unknown sources after failed logins from many.';
 comment on column reporting.v_active_users_summary.verified is 'Living accounts with a verified address.';
 comment on column reporting.v_active_users_summary.registered_last_30_days is 'Accounts made in the last 30 days.';
 comment on column reporting.v_active_users_summary.signed_in_last_30_days is 'Accounts that signed in within the last 30 days.';

@@ -79,11 +79,12 @@ select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'in
 select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('new'))$$), 'ok', 'the new one is right');
 
 -- Locks
-update app.users set failed_login_attempts = 9 where username = 'bob';
+insert into app.login_sources (user_id, source, failed_login_attempts) values (pg_temp.id('bob'), '192.0.2.7', 9)
+on conflict (user_id, source) do update set failed_login_attempts = 9;
 call pg_temp.be('bob');
-select is((select failed_login_attempts from app.users where id = pg_temp.id('bob')), 0, 'a login forgets failures');
 reset role;
-update app.users set failed_login_attempts = 9 where username = 'bob';
+select is((select failed_login_attempts from app.login_sources where user_id = pg_temp.id('bob')), 0, 'a login forgets failures');
+update app.login_sources set failed_login_attempts = 9 where user_id = pg_temp.id('bob');
 set local role roster_user;
 select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('wrong'))$$), 'reauthentication_failed', 'the tenth guess locks');
 select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_temp.hash('bob'))$$), 'reauthentication_failed', 'so that the eleventh is no use, were it right');

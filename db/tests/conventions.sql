@@ -200,6 +200,7 @@ create temp table unaudited (name, reason) as values
   ('app.schema_migrations', 'says itself who deployed what when'),
   ('private.clock', 'zero outside of tests'),
   ('private.secrets', 'a key that nobody changes'),
+  ('app.login_sources', 'counters; each login and each failure is an event of its own'),
   ('app.outbox', 'deliveries are not changes of accounts'),
   ('app.rate_limits', 'counters'),
   ('app.jobs', 'written at every run; says itself how that went'),

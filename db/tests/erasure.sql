@@ -72,7 +72,7 @@ $$;
 create temp table held as select * from pg_temp.places(pg_temp.canaries());
 select set_eq(
   $$select regexp_replace(place, '_[0-9]{4}_[0-9]{2}$', '') from held$$,
-  array['app.users', 'app.user_profiles', 'app.sessions', 'app.refresh_tokens', 'app.consents', 'app.email_verification_tokens', 'app.phone_verification_codes',
+  array['app.users', 'app.user_profiles', 'app.sessions', 'app.login_sources', 'app.refresh_tokens', 'app.consents', 'app.email_verification_tokens', 'app.phone_verification_codes',
         'app.outbox', 'app.idempotency_keys', 'audit.audit_logs'],
   'before the erasure the person''s values are in all these tables');
 create temp table before as
@@ -100,7 +100,7 @@ select is((select count(*) from app.idempotency_keys), 1::bigint, 'nor an answer
 -- The record of the erasure
 select is((select e.reason from app.erasures e where e.user_id = pg_temp.id('ann')), 'request', 'BR-304: a record of the erasure says why');
 select is((select e.removed - 'outbox' from app.erasures e where e.user_id = pg_temp.id('ann')),
-  '{"user_profiles": 1, "user_roles": 2, "sessions": 3, "refresh_tokens": 0, "password_reset_tokens": 1, "email_verification_tokens": 2, "phone_verification_codes": 1, "consents": 2}'::jsonb,
+  '{"user_profiles": 1, "user_roles": 2, "sessions": 3, "login_sources": 1, "refresh_tokens": 0, "password_reset_tokens": 1, "email_verification_tokens": 2, "phone_verification_codes": 1, "consents": 2}'::jsonb,
   'BR-304: and how much of what, without the data');
 select is((select (l.actor_user_id, l.new_values)::text from audit.audit_logs l where l.action = 'erasures.inserted' and l.user_id = pg_temp.id('ann')), (pg_temp.id('root'), null::jsonb)::text, 'BR-304: the log says who did it');
 select is((select count(*) from app.erasures e where e.erased_at is not null), 1::bigint, 'and the record when');

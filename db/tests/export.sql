@@ -40,7 +40,7 @@ create temp table elsewhere (relation, attname, reason) as values
 select set_eq(
   'select relation::text, attname from referring',
   $$select relation::text, 'user_id' from (values ('app.user_profiles'), ('app.user_roles'), ('app.sessions'), ('app.refresh_tokens'), ('app.password_reset_tokens'),
-      ('app.email_verification_tokens'), ('app.phone_verification_codes'), ('app.outbox'), ('app.consents'), ('app.erasures')) t (relation)
+      ('app.email_verification_tokens'), ('app.phone_verification_codes'), ('app.outbox'), ('app.login_sources'), ('app.consents'), ('app.erasures')) t (relation)
     union all select relation::text, attname from elsewhere$$,
   'these columns lead to an account; a new one has to be looked at');
 select is_empty(

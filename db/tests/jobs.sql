@@ -1,7 +1,7 @@
 -- Recurring work. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(23);
+select plan(29);
 
 -- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
 create function pg_temp.outcome(statement text) returns text language plpgsql as $$
@@ -52,9 +52,25 @@ update private.clock set shift = '4 hours';
 do $$ begin perform admin.run_due_jobs(); end $$;
 select matches(pg_temp.job('first_fails'), 'does not exist', 'a command is a name, not SQL');
 
+-- One at a time
+update app.jobs set is_enabled = name in ('create_audit_partitions', 'first_fails'), command = case name when 'first_fails' then 'fail_always' else command end;
+update private.clock set shift = '2 days';
+update app.jobs set next_run_at = private.now() - interval '2 minutes' where name = 'first_fails';
+update app.jobs set next_run_at = private.now() - interval '1 minute' where name = 'create_audit_partitions';
+select is(admin.run_due_job(), 'first_fails', 'the job that has been due longest is the first');
+select is(admin.run_due_job(), 'create_audit_partitions', 'then comes the next');
+select is(admin.run_due_job(), null, 'until none is due');
+drop function admin.fail_always();
+create function admin.fail_always() returns jsonb language sql as $$ select '{"more": true}'::jsonb $$;
+update app.jobs set next_run_at = private.now() where name = 'first_fails';
+select is(admin.run_due_jobs(), 1, 'work in batches runs once a call');
+select is(admin.run_due_job(), 'first_fails', 'and is due again at once while there is more');
+update app.jobs set is_enabled = false where name = 'first_fails';
+
 -- Who
 set local role roster_authenticator;
-select is(pg_temp.outcome('select admin.run_due_jobs()'), 'ok', 'the service may run what is due');
+select is(pg_temp.outcome('select admin.run_due_job()'), 'ok', 'the service may run what is due');
+select is(pg_temp.outcome('select admin.run_due_jobs()'), '42501', 'one job a statement');
 select is(pg_temp.outcome('select admin.create_audit_partitions()'), '42501', 'but no job by itself');
 select is(pg_temp.outcome('update app.jobs set next_run_at = now()'), '42501', 'nor change when');
 set local role roster_user;

@@ -1,7 +1,7 @@
 -- The list of accounts: filters, orders, pages. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(68);
+select plan(78);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -68,6 +68,9 @@ call pg_temp.grant_role('root', 'admin');
 call pg_temp.grant_role('bob', 'support');
 update app.users set email = 'Aaron@example.net' where username = 'frank';
 update app.users set status = 'active', is_email_verified = true where username in ('root', 'bob', 'Carol');
+update app.user_profiles p set (first_name, last_name) = (n.first_name, n.last_name)
+from (values ('dave', U&'Siobh\00e1n', U&'\00d3 Murch\00fa-Smith'), ('Carol', null, U&'\5c71\7530'), ('bob', 'Bob', 'O''Brien')) n (username, first_name, last_name)
+where p.user_id = pg_temp.id(n.username);
 update app.users set status = 'suspended', suspended_at = now() where username = 'dave';
 update app.users set status = 'deleted', deleted_at = now() where username = 'erin';
 
@@ -103,6 +106,16 @@ from (values
   ($q$q => 'aaron'$q$, 'frank'),
   ($q$q => 'arol'$q$, null),
   ($q$q => '%'$q$, null),
+  ($q$q => 'siob'$q$, 'dave'),
+  ($q$q => E'SIOBH\u00c1N'$q$, 'dave'),
+  ($q$q => 'murch siob'$q$, 'dave'),
+  ($q$q => 'siob bob'$q$, null),
+  ($q$q => 'iobh'$q$, null),
+  ($q$q => 'smith'$q$, 'dave'),
+  ($q$q => 'net frank'$q$, 'frank'),
+  ($q$q => E'\u5c71\u7530'$q$, 'Carol'),
+  ($q$q => 'o''br & !x:* | ('$q$, null),
+  ($q$q => 'o''br'$q$, 'bob'),
   ($q$q => '_ob'$q$, null),
   ($q$q => '\'$q$, null),
   ($q$q => '', sort => 'username'$q$, 'bob Carol dave frank root'),

@@ -1,7 +1,7 @@
 -- Signing in, and the lock that failures put on an account. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(58);
+select plan(67);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -126,43 +126,69 @@ select is(pg_temp.outcome($$select api.login('carl', pg_temp.hash('second'))$$),
 select is(pg_temp.outcome($$select api.login('carl', pg_temp.hash('carl'))$$), 'invalid_credentials', 'the one before does not');
 
 -- Counting
-update app.users set failed_login_attempts = 0, locked_until = null where username in ('ann', 'dora');
+do $$ begin perform private.forget_failed_logins(pg_temp.id('ann')), private.forget_failed_logins(pg_temp.id('dora')); end $$;
+create function pg_temp.here() returns app.login_sources language sql security definer as
+  $$ select s from app.login_sources s where s.user_id = pg_temp.id('ann') and s.source = '192.0.2.7' $$;
 do $$ begin perform pg_temp.fail(9); end $$;
-select is((select (failed_login_attempts, locked_until)::text from app.users where username = 'ann'), '(9,)', 'nine failures are counted and lock nothing');
+select is((select (h.failed_login_attempts, h.locked_until)::text from pg_temp.here() h), '(9,)', 'nine failures are counted and lock nothing');
 select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'ok', 'after nine failures the right password is right');
-select is((select failed_login_attempts from app.users where username = 'ann'), 0, 'and the count starts again');
+select is((pg_temp.here()).failed_login_attempts, 0, 'and the count starts again');
 do $$ begin perform pg_temp.fail(10); end $$;
-select ok((select locked_until - private.now() between '14 minutes 58 seconds' and '15 minutes' from app.users where username = 'ann'), 'BR-404: the tenth locks for 15 minutes');
+select ok((pg_temp.here()).locked_until - private.now() between '14 minutes 58 seconds' and '15 minutes', 'BR-404: the tenth locks for 15 minutes');
 select is((select count(*) from audit.audit_logs where action = 'account.locked' and user_id = pg_temp.id('ann')), 1::bigint, 'which the log says once');
 select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'invalid_credentials', 'in a lock even the right password is refused');
 do $$ begin perform pg_temp.fail(20); end $$;
-select ok((select failed_login_attempts = 10 and locked_until < private.now() + '15 minutes' from app.users where username = 'ann'), 'BR-405: attempts in a lock do not prolong it');
+select ok((select h.failed_login_attempts = 10 and h.locked_until < private.now() + '15 minutes' from pg_temp.here() h), 'BR-405: attempts in a lock do not prolong it');
 select is((select count(*) from audit.audit_logs where action = 'login.failed' and user_id = pg_temp.id('ann') and details ->> 'reason' = 'locked'), 21::bigint, 'but each is in the log');
 update private.clock set shift = '14 minutes';
 select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'invalid_credentials', 'after 14 minutes the lock holds');
 update private.clock set shift = '15 minutes 1 second';
 select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'ok', 'BR-405: after 15 it has ended by itself');
-select is((select (failed_login_attempts, locked_until)::text from app.users where username = 'ann'), '(0,)', 'and is forgotten');
+select is((select (h.failed_login_attempts, h.locked_until)::text from pg_temp.here() h), '(0,)', 'and is forgotten');
 
 -- Doubling
 create function pg_temp.next_lock() returns interval language plpgsql as $$
-declare
-  v_lock interval;
 begin
   update private.clock set shift = shift + '25 hours';
   perform pg_temp.fail(10);
-  select date_trunc('minute', locked_until - private.now() + '30 seconds') into v_lock from app.users where username = 'ann';
-  return v_lock;
+  return date_trunc('minute', (pg_temp.here()).locked_until - private.now() + '30 seconds');
 end
 $$;
 select is((select array_agg(pg_temp.next_lock()) from generate_series(1, 9)),
   '{15 min,30 min,1 hour,2 hours,4 hours,8 hours,16 hours,24 hours,24 hours}'::interval[], 'BR-404: each further lock is twice as long, up to a day');
+update app.login_sources set failed_login_attempts = 1000000 where user_id = pg_temp.id('ann');
 update app.users set failed_login_attempts = 1000000 where username = 'ann';
 select is(pg_temp.next_lock(), '24 hours', 'and never an error, however many failures there were');
 update app.settings set lock_after_failures = 3, lock_duration = '1 minute';
-update app.users set failed_login_attempts = 0, locked_until = null where username = 'ann';
-do $$ begin perform pg_temp.fail(3); end $$;
-select ok((select locked_until - private.now() <= '1 minute' from app.users where username = 'ann'), 'BR-404: an operator decides after how many and for how long');
+do $$ begin perform private.forget_failed_logins(pg_temp.id('ann')), pg_temp.fail(3); end $$;
+select ok((pg_temp.here()).locked_until - private.now() <= '1 minute', 'BR-404: an operator decides after how many and for how long');
+
+-- By source
+update app.settings set lock_after_failures = default, lock_duration = default, lock_everywhere_after_failures = 30;
+create function pg_temp.come_from(address text) returns void language sql as
+  $$ select set_config('request.context', jsonb_build_object('address', address)::text, true) $$;
+create function pg_temp.try_ann() returns text language sql as $$ select pg_temp.outcome($q$select api.login('ann', pg_temp.hash('ann'))$q$) $$;
+do $$ begin perform private.forget_failed_logins(pg_temp.id('ann')), pg_temp.come_from('198.51.100.1'), pg_temp.fail(10); end $$;
+select is(pg_temp.try_ann(), 'invalid_credentials', 'who guesses is locked out');
+do $$ begin perform pg_temp.come_from('198.51.100.2'); end $$;
+select is(pg_temp.try_ann(), 'ok', 'BR-410: and nobody else');
+do $$ begin perform pg_temp.come_from('2001:db8::1'), pg_temp.fail(9), pg_temp.come_from('2001:db8::2'), pg_temp.fail(1); end $$;
+select is(pg_temp.try_ann(), 'invalid_credentials', 'BR-410: addresses of one /64 are one source');
+do $$ begin
+  for i in 1 .. 4 loop
+    perform pg_temp.come_from('203.0.113.' || i), pg_temp.fail(5);
+  end loop;
+end $$;
+select is((select details from audit.audit_logs where action = 'account.locked' order by id desc limit 1), '{"scope": "everywhere", "failures": 30}', 'many sources together lock it for all');
+do $$ begin perform pg_temp.come_from('203.0.113.99'); end $$;
+select is(pg_temp.try_ann(), 'invalid_credentials', 'BR-411: for every source that is not known');
+do $$ begin perform pg_temp.come_from('192.0.2.7'); end $$;
+select is(pg_temp.try_ann(), 'ok', 'BR-411: from where somebody has signed in before they still can');
+do $$ begin perform pg_temp.come_from('203.0.113.99'); end $$;
+select is(pg_temp.try_ann(), 'invalid_credentials', 'which lets nobody else in');
+update private.clock set shift = shift + '15 minutes 1 second';
+select is(pg_temp.try_ann(), 'ok', 'BR-405: that lock ends by itself too');
+select is((select (failed_login_attempts, locked_until)::text from app.users where username = 'ann'), '(0,)', 'and is forgotten');
 
 -- Between the two steps
 update private.clock set shift = shift + '1 hour';

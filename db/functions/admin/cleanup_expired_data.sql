@@ -11,6 +11,10 @@ declare
 begin
   v_removed := admin.clean_expired_tokens(max_rows) || jsonb_build_object(
     'anonymized_users', admin.anonymize_expired_users(least(max_rows, 50)),
+    -- An attack leaves a row for each of its addresses; from where somebody has signed in stays known for a quarter.
+    'login_sources',
+      private.delete_some('app.login_sources', 't.updated_at < $1 and t.last_login_at is null', private.now() - interval '2 days', max_rows)
+      + private.delete_some('app.login_sources', 't.updated_at < $1', private.now() - interval '90 days', max_rows),
     'outbox', private.delete_some(
       'app.outbox', 'coalesce(t.sent_at, t.failed_at) < $1', private.now() - interval '30 days', max_rows),
     'idempotency_keys', private.delete_some('app.idempotency_keys', 't.expires_at < $1', private.now(), max_rows),

@@ -14,8 +14,8 @@ begin
   elsif new_password_hash is null then
     perform private.fail('password_missing');
   end if;
-  update app.users u set password_hash = new_password_hash, password_changed_at = private.now(), failed_login_attempts = 0
-  where u.id = v_user_id;
+  update app.users u set password_hash = new_password_hash, password_changed_at = private.now() where u.id = v_user_id;
+  perform private.forget_failed_logins(v_user_id);
   perform private.end_sessions(v_user_id, 'password_changed', private.current_session_id());
   perform private.revoke_mailed_tokens(v_user_id);
   perform audit.record_event('password.changed', v_user_id);

@@ -23,10 +23,7 @@ begin
     perform private.refuse('invalid_credentials');
     return null;
   end if;
-  update app.users u set
-    failed_login_attempts = 0, locked_until = null, last_login_at = private.now(),
-    password_hash = coalesce(login.upgraded_hash, u.password_hash)
-  where u.id = v_user.id;
+  perform private.record_login(v_user.id, login.upgraded_hash);
   if login.upgraded_hash is not null then
     perform audit.record_event('password.rehashed', v_user.id);
   end if;
@@ -41,8 +38,9 @@ comment on function api.login(app.identifier, app.password_hash, app.device_name
 
 Sign in with email or username.
 
-Unknown, wrong, locked, suspended and deleted all get the same answer in the same time. After ten failures the account
-is locked for fifteen minutes, and twice as long each further time.
+Unknown, wrong, locked, suspended and deleted all get the same answer in the same time. After ten failures from one source the
+account is locked for that source for fifteen minutes, and twice as long each further time; after a hundred from
+wherever, for every source that nobody has signed in from.
 $$;
 revoke all on function api.login(app.identifier, app.password_hash, app.device_name, app.password_hash) from public;
 grant execute on function api.login(app.identifier, app.password_hash, app.device_name, app.password_hash) to roster_anonymous;

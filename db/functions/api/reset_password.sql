@@ -21,10 +21,10 @@ begin
   end if;
   update app.users u set
     password_hash = reset_password.password_hash, password_changed_at = private.now(),
-    failed_login_attempts = 0, locked_until = null,
     -- Whoever registered the address before its owner may have verified a telephone of theirs.
     is_phone_verified = u.is_phone_verified and u.is_email_verified
   where u.id = v_account.id;
+  perform private.forget_failed_logins(v_account.id);
   perform private.end_sessions(v_account.id, 'password_changed');
   perform private.revoke_mailed_tokens(v_account.id);
   if not v_account.is_email_verified then

@@ -8,7 +8,7 @@ as $$
 begin
   perform private.authorize('api.unlock_user(uuid)');
   perform private.check_outranks(unlock_user.id);
-  update app.users u set failed_login_attempts = 0, locked_until = null where u.id = unlock_user.id;
+  perform private.forget_failed_logins(unlock_user.id);
   return private.load_user(unlock_user.id);
 end
 $$;
@@ -17,7 +17,7 @@ comment on function api.unlock_user(uuid) is $$
 @permission users:write
 @errors not_found above_own_permissions
 
-End the lock that failed logins put on an account.
+End the locks that failed logins put on an account.
 $$;
 revoke all on function api.unlock_user(uuid) from public;
 grant execute on function api.unlock_user(uuid) to roster_user;

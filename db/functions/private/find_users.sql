@@ -22,7 +22,10 @@ begin
     || format('select %s as key, u.id from app.users u where true', v_key)
     || case when find_users.status is not null then ' and u.status = $2' when not include_deleted then ' and u.deleted_at is null' else '' end
     || case when q is not null then
-         ' and (u.email_key collate "C" like $1 or u.username_key collate "C" like $1)' else '' end
+         ' and u.id in (select s.id from app.users s where s.email_key collate "C" like $1'
+         || ' union all select s.id from app.users s where s.username_key collate "C" like $1'
+         || ' union all select s.id from app.users s where private.account_words(s.email, s.username) @@ $8'
+         || ' union all select p.user_id from app.user_profiles p where private.name_words(p.first_name, p.last_name) @@ $8)' else '' end
     || case when role is not null then
          ' and exists (select from app.user_roles ur join app.roles r on r.id = ur.role_id'
          || ' where ur.user_id = u.id and r.name = $3 and (ur.expires_at is null or ur.expires_at > private.now()))' else '' end
@@ -33,7 +36,7 @@ begin
     || format(' order by %s %s, u.id %2$s limit $7) x) f', v_key, case when v_desc then 'desc' else 'asc' end)
   into v_ids
   using private.fold(replace(replace(replace(q, '\', '\\'), '%', '\%'), '_', '\_')) || '%',
-        find_users.status, role, created_after, created_before, after, max_rows;
+        find_users.status, role, created_after, created_before, after, max_rows, private.word_query(q);
   return v_ids;
 end
 $$;

@@ -5,10 +5,16 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_source app.login_sources;
+  v_locked boolean;
 begin
+  select l.* into v_source from app.login_sources l where l.user_id = account.id and l.source = private.login_source();
+  v_locked := v_source.locked_until > private.now()
+    or account.locked_until > private.now() and v_source.last_login_at is null;
   return case
     when account.id is null then 'unknown'
-    when account.locked_until > private.now() then 'locked'
+    when v_locked then 'locked'
     when account.password_hash is distinct from verified_hash or verified_hash is null then 'wrong_password'
     when account.status not in ('active', 'inactive') then account.status
     when not account.is_email_verified and (select s.login_needs_verified_email from app.settings s) then 'unverified'

@@ -10,6 +10,6 @@ drop domain app.page_size, app.text_version, app.purpose, app.phone_code, app.ro
   app.username, app.email;
 drop function if exists private.tg__touch, private.digest;
 drop domain app.digest;
-drop function if exists private.fold, private.uuid_v7, private.now;
+drop function if exists private.words, private.fold, private.uuid_v7, private.now;
 drop table private.secrets, private.clock, app.schema_migrations;
 commit;
