@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +223,22 @@ def test_an_operator_reads_no_secret_and_cannot_change_the_log(operator: Psql) -
         "set role roster_owner",
     ):
         assert "42501" in operator.fails(command), command
+
+
+def test_the_manual_s_commands_need_no_schema_names(service: Service, operator: Psql) -> None:
+    tables = operator.run(r"\dt").stdout
+    for name in ("users", "user_profiles", "roles", "user_roles", "refresh_tokens", "password_reset_tokens"):
+        assert f"app|{name}|table" in tables
+    assert "sessions" in operator.json("SELECT cleanup_expired_data();")
+    ann = member(service)
+    query = (
+        "SELECT id, password_hash, status, failed_login_attempts, locked_until FROM users"
+        " WHERE email = :'email' AND deleted_at IS NULL AND status IN ('active', 'inactive') LIMIT 1"
+    ).replace(":'email'", f"'{ann.email}'")
+    owner = replace(operator, login=str(conninfo_to_dict(service.database.info.dsn)["user"]))
+    row = owner.run("set role roster_owner", query).stdout.strip().split("|")
+    assert row[0] == ann.id and row[1].startswith("$argon2id$") and row[2:] == ["inactive", "0", ""]
+    assert "42501" in operator.fails(query), "an operator sees no hash"
 
 
 def test_somebody_without_the_role_can_do_nothing(service: Service, logins: dict[str, Psql]) -> None:

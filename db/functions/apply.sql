@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '76ac0e1bf2f67743f5ae5df38c19c2a5bf3a875c65576441dd36e5fc8cbda615';
+set local pgroster.functions_digest = 'bb0a7be814ec16cfa727bb96be5d2439ca28967f5543793d30081d63dcbfb4ae';
 \ir begin.sql
 
 -- In whatever order they name each other.

@@ -37,7 +37,7 @@ create unique index users_email_key_live on app.users (email_key) include (id, s
 create unique index users_username_key_live on app.users (username_key) include (id, status) where deleted_at is null;
 create index users_email_sort on app.users (email_key collate "C", id);
 create index users_username_sort on app.users (username_key collate "C", id);
-create index users_words on app.users using gin (private.account_words(email, username));
+create index users_words on app.users using gin (private.account_words(email_key, username_key));
 create index users_created_at on app.users (created_at, id);
 create index users_last_login_at on app.users ((coalesce(last_login_at, '-infinity')), id);
 create index users_status_created_at on app.users (status, created_at, id);
@@ -47,7 +47,7 @@ comment on index app.users_email_key_live is 'Login by email, and the rule that 
 comment on index app.users_username_key_live is 'Login by username, and the rule that a name belongs to one living account: where username_key = … and deleted_at is null.';
 comment on index app.users_email_sort is 'Search and pages by address: where email_key collate "C" like ''ann%'' order by email_key collate "C", id.';
 comment on index app.users_username_sort is 'Search and pages by name: where username_key collate "C" like ''ann%'' order by username_key collate "C", id.';
-comment on index app.users_words is 'Search by words of address and name: where private.account_words(email, username) @@ ….';
+comment on index app.users_words is 'Search by words of address and username: where private.account_words(email_key, username_key) @@ ….';
 comment on index app.users_created_at is 'Pages of users by age: where (created_at, id) > … order by created_at, id.';
 comment on index app.users_last_login_at is 'Pages of users by last login: where (coalesce(last_login_at, ''-infinity''), id) > … in that order.';
 comment on index app.users_status_created_at is 'Pages of the users of one status: where status = … order by created_at, id.';

@@ -1,7 +1,7 @@
 -- The list of accounts: filters, orders, pages. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(78);
+select plan(79);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -112,7 +112,8 @@ from (values
   ($q$q => 'siob bob'$q$, null),
   ($q$q => 'iobh'$q$, null),
   ($q$q => 'smith'$q$, 'dave'),
-  ($q$q => 'net frank'$q$, 'frank'),
+  ($q$q => 'frank aar'$q$, 'frank'),
+  ($q$q => 'frank net'$q$, null),
   ($q$q => E'\u5c71\u7530'$q$, 'Carol'),
   ($q$q => 'o''br & !x:* | ('$q$, null),
   ($q$q => 'o''br'$q$, 'bob'),

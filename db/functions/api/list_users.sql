@@ -42,7 +42,7 @@ comment on function api.list_users(text, app.user_status, app.role_name, timesta
 List accounts, page by page.
 
 `q` finds accounts whose email address or username starts with it, and those that have, for each of its words, one that
-starts with it in their names, or in their address and username. Deleted accounts are left out unless `include_deleted`
+starts with it in their names, or in their username and the part of their address before the @. Deleted accounts are left out unless `include_deleted`
 is true or `status` is `deleted`.
 $$;
 revoke all on function api.list_users(text, app.user_status, app.role_name, timestamptz, timestamptz, boolean, app.user_sort, text, app.page_size) from public;

@@ -3,7 +3,7 @@ language sql
 immutable
 parallel safe
 as $$
-  select pg_catalog.array_to_tsvector(private.words(coalesce(name_words.first_name, '') || ' ' || coalesce(name_words.last_name, '')))
+  select pg_catalog.array_to_tsvector(private.words(private.fold(coalesce(name_words.first_name, '') || ' ' || coalesce(name_words.last_name, ''))))
 $$;
 comment on function private.name_words(text, text) is 'Words by which a search finds a person: of the given and the family name.';
 revoke all on function private.name_words(text, text) from public;

@@ -4,7 +4,7 @@ language sql
 immutable
 parallel safe
 as $$
-  select pg_catalog.string_agg('''' || w || ''':*', ' & ')::pg_catalog.tsquery from pg_catalog.unnest(private.words(word_query.value)) w
+  select pg_catalog.string_agg('''' || w || ''':*', ' & ')::pg_catalog.tsquery from pg_catalog.unnest(private.words(private.fold(word_query.value))) w
 $$;
 comment on function private.word_query(text) is 'Finds what has, for each word of the value, one that starts with it; null without a word.';
 revoke all on function private.word_query(text) from public;
