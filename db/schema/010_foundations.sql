@@ -59,7 +59,8 @@ comment on column private.secrets.cursor_key is 'Signs the cursors of lists. To 
 -- Domains carry the limits that the HTTP layer, psql and the tables share.
 create domain app.email as text
   constraint email_length check (char_length(value) between 3 and 254)
-  constraint email_form check (value ~ '^[^@\s<>(),;:"\\]+@[^@\s<>(),;:"\\]+\.[^@\s<>(),;:"\\.]{2,}$');
+  constraint email_form check (
+    value ~ '^[^@\s[:cntrl:]<>(),;:"\\]+@[^@\s[:cntrl:]<>(),;:"\\]+\.[^@\s[:cntrl:]<>(),;:"\\.]{2,}$');
 comment on domain app.email is 'An email address, at most 254 characters (RFC 5321, 4.5.3.1).';
 
 create domain app.username as text

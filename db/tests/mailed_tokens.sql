@@ -1,7 +1,7 @@
 -- Tokens that travel by mail: verification, reset, invitation. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(66);
+select plan(67);
 \ir people.psql
 
 create function pg_temp.status(name text) returns text language sql as $$ select u.status::text from app.users u where u.id = pg_temp.id($1) $$;
@@ -140,6 +140,15 @@ do $$ begin
   end loop;
 end $$;
 select is((select count(*) from pg_temp.mails('reset_password', 'fay@example.org')), 2::bigint, 'BR-407: nobody gets more mails than the limit allows, whoever asks');
+update app.rate_limit_policies set quota = 5 where name = 'mail_daily';
+do $$ begin
+  for i in 1 .. 10 loop
+    update private.clock set shift = make_interval(hours => 71, mins => 3 * i);
+    assert pg_temp.outcome(null, $q$select api.forgot_password('fay@example.org')$q$) = 'ok';
+  end loop;
+  update private.clock set shift = '0';
+end $$;
+select is((select count(*) from pg_temp.mails('reset_password', 'fay@example.org')), 5::bigint, 'BR-407: nor many a day, however patient one is');
 select is_empty($$select from app.rate_limits r where r.subject ~ 'example|fay'$$, 'the counter does not name the recipient');
 
 select * from finish();

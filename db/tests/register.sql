@@ -1,7 +1,7 @@
 -- New accounts. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(28);
+select plan(29);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -61,6 +61,7 @@ select is(pg_temp.outcome(format('select api.register(%L, %L, pg_temp.hash(%L), 
 select is(pg_temp.outcome($$select api.register('c@example.org', 'ANN', pg_temp.hash('c'), true)$$), 'username_taken', 'BR-002: a taken name is refused');
 select is(pg_temp.outcome($$select api.register('no address', 'carl', pg_temp.hash('c'), true)$$), '23514', 'what is no address is refused');
 select is(pg_temp.outcome($$select api.register('c@example.org', 'carl', 'correct horse battery staple', true)$$), '23514', 'BR-021: a plain password is refused');
+select is(pg_temp.outcome(format('select api.register(%L, %L, pg_temp.hash(%L), true)', E'c\u0001@example.org', 'carl', 'c')), '23514', 'a control character is part of no address');
 select is(pg_temp.outcome(format('select api.register(%L, %L, pg_temp.hash(%L), true)', repeat(U&'\FDFA', 200) || '@example.org', 'carl', 'c')), '23514',
   'an address that folds into more than 254 characters is refused');
 select is((select count(*) from app.users), 2::bigint, 'no refusal leaves an account behind');

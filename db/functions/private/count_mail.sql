@@ -7,8 +7,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_count record := private.count_request('mail', private.mail_subject(count_mail.recipient));
+  v_subject text := private.mail_subject(count_mail.recipient);
+  v_count   record := private.count_request('mail', v_subject);
 begin
+  if v_count.is_allowed then
+    v_count := private.count_request('mail_daily', v_subject);
+  end if;
   if is_told and not v_count.is_allowed then
     perform private.set_header('Retry-After', v_count.reset_seconds::text);
     perform private.refuse('rate_limited');
@@ -16,5 +20,5 @@ begin
   return v_count.is_allowed;
 end
 $$;
-comment on function private.count_mail(text, boolean) is 'Whether one more message to an address, a number or an account (its id) is within the limit `mail`. is_told: refuse if not; otherwise silent, since an answer would tell that the account exists.';
+comment on function private.count_mail(text, boolean) is 'Whether one more message to an address, a number or an account (its id) is within the limits `mail` and `mail_daily`. is_told: refuse if not; otherwise silent, since an answer would tell that the account exists.';
 revoke all on function private.count_mail(text, boolean) from public;
