@@ -21,6 +21,7 @@ from api.errors import Problem
 from api.operations import CatalogError
 from api.passwords import Hasher
 from api.reload import Reloader, load
+from api.sealing import Sealer
 from api.settings import OperatorError, Settings
 from api.settings import load as load_settings
 from api.state import RouteSet, Service
@@ -132,6 +133,7 @@ class Application:
                 settings.argon2_parallelism,
             ),
             tokens=Tokens(keys.load(settings.var / "keys"), settings.origin, settings.audience),
+            sealer=Sealer(settings.var / "secrets" / "sealing"),
             refresh=self._refresh,
         )
         self._service = service

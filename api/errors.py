@@ -53,7 +53,7 @@ class FieldError:
 
 @dataclass(eq=False)
 class Problem(Exception):
-    """An error for the client. What is None comes from the registry."""
+    """An error for the client. What is None comes from the registry; `members` are its own besides (RFC 9457, 3.2)."""
 
     code: str
     errors: list[FieldError] = field(default_factory=list)
@@ -61,6 +61,7 @@ class Problem(Exception):
     status: int | None = None
     title: str | None = None
     detail: str | None = None
+    members: dict[str, Any] = field(default_factory=dict)
 
 
 class RoutesReplacedError(Exception):
@@ -114,8 +115,13 @@ def describe(error: psycopg.Error) -> dict[str, Any]:
 
 def of_answer(problem: Mapping[str, Any]) -> Problem:
     """The problem that a function recorded in its answer."""
+    members = {name: value for name, value in problem.items() if name not in ("code", "status", "title", "detail")}
     return Problem(
-        str(problem["code"]), status=problem.get("status"), title=problem.get("title"), detail=problem.get("detail")
+        str(problem["code"]),
+        status=problem.get("status"),
+        title=problem.get("title"),
+        detail=problem.get("detail"),
+        members=members,
     )
 
 
@@ -123,7 +129,7 @@ def render(problem: Problem, registry: Mapping[str, ProblemFacts], request_id: s
     """Status and JSON body of a problem."""
     known = registry.get(problem.code)
     status = problem.status or (known.status if known else 500)
-    body: dict[str, Any] = {
+    body: dict[str, Any] = problem.members | {
         "type": f"urn:pgroster:error:{problem.code}",
         "title": problem.title or (known.title if known else problem.code),
         "status": status,

@@ -62,8 +62,8 @@ def load(directory: Path) -> Keys:
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_open(directory, 0o700)
-        with _locked(directory):
+        refuse_open(directory, 0o700)
+        with locked(directory):
             if not any(directory.glob("*.pem")):
                 _store(Ed25519PrivateKey.generate(), directory)
             files = sorted(directory.glob("*.pem"), key=lambda path: (path.stat().st_mtime_ns, path.name))
@@ -93,7 +93,7 @@ def _store(private: Ed25519PrivateKey | EllipticCurvePrivateKey, directory: Path
 
 
 def _read(path: Path) -> Key:
-    _refuse_open(path, 0o600)
+    refuse_open(path, 0o600)
     try:
         key = of_private(load_pem_private_key(path.read_bytes(), password=None))
     except (ValueError, TypeError):
@@ -103,13 +103,15 @@ def _read(path: Path) -> Key:
     return key
 
 
-def _refuse_open(path: Path, wanted: int) -> None:
+def refuse_open(path: Path, wanted: int) -> None:
+    """Raise OperatorError where others may read a file or a directory of keys; `wanted` is the mode to set."""
     if stat.S_IMODE(path.lstat().st_mode) & _OTHERS or path.is_symlink():
         raise OperatorError(f"{path} is open to other accounts; run: chmod {wanted:o} {path}")
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
+    """Keep other processes out of a directory of keys while the block runs."""
     descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

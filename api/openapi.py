@@ -5,7 +5,7 @@ from typing import Any
 from api import ROOT
 from api.binding import is_password_required, password_schema
 from api.bodies import MAX_BYTES
-from api.catalog import LimitFacts
+from api.catalog import PROBLEM_TYPE, LimitFacts
 from api.checks import Schema
 from api.grammar import HEADERS
 from api.operations import Argument, Operation, OperationSet
@@ -72,7 +72,7 @@ def document(routes: OperationSet, origin: str) -> dict[str, Any]:
         "tags": [{"name": name} for name in sorted({_tag(o) for o in routes.operations} | {"service"})],
         "paths": paths,
         "components": {
-            "schemas": dict(sorted(routes.components.items())) | {PROBLEM: _PROBLEM_SCHEMA},
+            "schemas": {n: _component(n, s) for n, s in sorted(routes.components.items())} | {PROBLEM: _PROBLEM_SCHEMA},
             "headers": _HEADERS,
             "securitySchemes": {
                 "bearer": {
@@ -170,7 +170,7 @@ def _responses(operation: Operation, routes: OperationSet) -> dict[str, Any]:
         responses[str(status)] = {
             "description": "\n".join(f"- `{code}`: {routes.catalog.problems[code].title}" for code in sorted(codes)),
             "headers": _header_references(tuple(names)),
-            "content": {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}},
+            "content": {"application/problem+json": {"schema": _problem(codes, routes)}},
         }
     return responses
 
@@ -195,6 +195,25 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
     for another, code in (error.split(":") for error in operation.tags.errors if ":" in error):
         found.setdefault(int(another), set()).add(code)
     return found
+
+
+def _component(name: str, schema: Schema) -> Schema:
+    """A composite type; the members of a problem stand beside those that every problem has."""
+    if not name.startswith(PROBLEM_TYPE):
+        return schema
+    return {
+        "allOf": [_reference(PROBLEM), {key: value for key, value in schema.items() if key != "additionalProperties"}]
+    }
+
+
+def _problem(codes: set[str], routes: OperationSet) -> Schema:
+    """The body of a refusal with one of these codes."""
+    special = [f"{PROBLEM_TYPE}{code}" for code in sorted(codes) if f"{PROBLEM_TYPE}{code}" in routes.components]
+    return {"anyOf": [_reference(name) for name in (*special, PROBLEM)]} if special else _reference(PROBLEM)
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _header_references(names: tuple[str, ...]) -> dict[str, Any]:

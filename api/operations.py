@@ -94,8 +94,8 @@ class Operation:
 
     @property
     def passwords(self) -> list[Password]:
-        """The password fields of its body."""
-        return [p for p in (self.tags.verify, self.tags.hash) if p is not None]
+        """The passwords and codes of its body."""
+        return list(self.tags.tagged.values())
 
     def at(self, *places: Place) -> list[Argument]:
         """The arguments that a request carries in these places."""
@@ -117,6 +117,8 @@ def compose(catalog: Catalog, reserved: tuple[str, ...]) -> OperationSet:
     Raises CatalogError with one line for each mistake.
     """
     types = Types(catalog.types)
+    for oid in catalog.problem_types():
+        types.schema(oid)
     seam = {f.name: f for f in catalog.functions if f.schema == SEAM_SCHEMA}
     operations: list[Operation] = []
     reasons = [f"{SEAM_SCHEMA}: {reason}" for reason in refusals.of_registry(catalog)]
@@ -166,8 +168,8 @@ def _operation(
         callers=function.callers,
         precalls={
             name: _precall(password.precall.arguments, seam[password.precall.function], types)
-            for name, password in (("hash", tags.hash), ("verify", tags.verify))
-            if password is not None and password.precall is not None
+            for name, password in tags.tagged.items()
+            if password.precall is not None
         },
     )
 

@@ -9,8 +9,10 @@ A route that `roster_anonymous` may call looks at no token: an old one can't kee
 """
 
 import json
+import logging
 from typing import Any
 
+from api import totp
 from api.answers import Answer, is_unchanged, next_page
 from api.binding import Bound, Incoming
 from api.client import Exchange
@@ -18,8 +20,11 @@ from api.database import Reply
 from api.errors import Problem, of_answer
 from api.operations import Operation
 from api.passwords import guessable_error
+from api.sealing import SealError
 from api.state import Route, Service
 from api.tokens import TokenError
+
+log = logging.getLogger("pgroster.serving")
 
 Context = dict[str, str]
 _OUTAGES = frozenset({"busy", "timeout", "database_unavailable"})
@@ -43,6 +48,9 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     if route.statements.prepare is not None:
         headers = await _prepare(service, route, bound, context)
         context["stage"] = "call"
+    secret = totp.new_secret() if route.operation.tags.totp_secret is not None else None
+    if secret is not None and route.operation.tags.totp_secret is not None:
+        bound.arguments[route.operation.tags.totp_secret] = service.sealer.seal(secret)
     try:
         reply = await service.database.call(route.statements.call, bound.arguments, context)
     except Problem as problem:
@@ -53,7 +61,7 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     headers |= reply.headers
     if reply.problem is not None:
         raise _with_headers(of_answer(reply.problem), headers)
-    return _success(service, route.operation, reply, headers, incoming)
+    return _success(service, route.operation, reply, headers, incoming, secret)
 
 
 def _context(incoming: Incoming, exchange: Exchange) -> Context:
@@ -83,7 +91,7 @@ async def _prepare(service: Service, route: Route, bound: Bound, context: Contex
     if reply.problem is not None:
         raise _with_headers(of_answer(reply.problem), reply.headers)
     facts: dict[str, Any] = json.loads(reply.body or b"{}")
-    new, known = route.operation.tags.hash, route.operation.tags.verify
+    new, known, code = route.operation.tags.hash, route.operation.tags.verify, route.operation.tags.totp
     try:
         if new is not None and new.key in bound.passwords:
             weak = guessable_error(new.key, bound.passwords[new.key], facts.get("hash") or ())
@@ -95,6 +103,8 @@ async def _prepare(service: Service, route: Route, bound: Bound, context: Contex
             if known.upgrade is not None:
                 fresh = await service.hasher.upgrade(password, stored)
                 bound.arguments[known.upgrade] = fresh if verified is not None else None
+        if code is not None and code.key in bound.passwords:
+            bound.arguments[code.argument] = str(_step_of(service, bound.passwords[code.key], facts.get("totp")))
         if new is not None and new.key in bound.passwords:
             bound.arguments[new.argument] = await service.hasher.hash(bound.passwords[new.key])
     except Problem as problem:
@@ -102,8 +112,24 @@ async def _prepare(service: Service, route: Route, bound: Bound, context: Contex
     return reply.headers
 
 
+def _step_of(service: Service, code: str, facts: dict[str, Any] | None) -> int:
+    """The time step that a code belongs to, of those that the database names."""
+    if facts is None:
+        return totp.NO_STEP
+    try:
+        return totp.step_of(service.sealer.open(facts["secret"]), code, facts["steps"])
+    except SealError as error:
+        log.error("a second factor cannot be checked: %s", error)
+        raise Problem("internal_error") from None
+
+
 def _success(
-    service: Service, operation: Operation, reply: Reply, headers: dict[str, str], incoming: Incoming
+    service: Service,
+    operation: Operation,
+    reply: Reply,
+    headers: dict[str, str],
+    incoming: Incoming,
+    secret: bytes | None,
 ) -> Answer:
     status = reply.status or operation.status
     headers = {"Cache-Control": "no-store"} | headers
@@ -124,6 +150,8 @@ def _success(
             "expires_in": reply.claims["ttl"],
         }
         body = json.dumps(session, ensure_ascii=False).encode()
+    if secret is not None:
+        body = json.dumps(totp.enrolment(secret, json.loads(body)), ensure_ascii=False).encode()
     return Answer(status, body, headers=headers)
 
 

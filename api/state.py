@@ -10,6 +10,7 @@ from api.catalog import Catalog, ProblemFacts
 from api.database import Database
 from api.operations import Operation
 from api.passwords import Hasher
+from api.sealing import Sealer
 from api.settings import Settings
 from api.statements import Statements
 from api.tokens import Tokens
@@ -47,6 +48,7 @@ class Service:
     database: Database
     hasher: Hasher
     tokens: Tokens
+    sealer: Sealer
     refresh: Callable[["RouteSet"], Awaitable[None]]
     current: RouteSet = field(init=False)
     stale: list[str] = field(default_factory=list)

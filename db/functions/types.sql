@@ -7,6 +7,7 @@ create type api.user as (
   status            app.user_status,
   is_email_verified boolean,
   is_phone_verified boolean,
+  has_second_factor boolean,
   first_name        text,
   last_name         text,
   phone             text,
@@ -28,6 +29,7 @@ comment on column api.user.username is 'Username as the person wrote it.';
 comment on column api.user.status is 'active, inactive (email not verified yet), suspended or deleted.';
 comment on column api.user.is_email_verified is 'Whether the email address is verified.';
 comment on column api.user.is_phone_verified is 'Whether the telephone number is verified.';
+comment on column api.user.has_second_factor is 'Whether a login takes more than the password.';
 comment on column api.user.first_name is 'Given name. (nullable)';
 comment on column api.user.last_name is 'Family name. (nullable)';
 comment on column api.user.phone is 'Telephone number in international form. (nullable)';
@@ -73,6 +75,7 @@ create type api.session_info as (
   device_name    text,
   client_address text,
   user_agent     text,
+  methods        text[],
   created_at     timestamptz,
   last_used_at   timestamptz,
   expires_at     timestamptz,
@@ -83,6 +86,7 @@ comment on column api.session_info.id is 'Public id of the session.';
 comment on column api.session_info.device_name is 'What the person called the device. (nullable)';
 comment on column api.session_info.client_address is 'Address at sign-in. (nullable)';
 comment on column api.session_info.user_agent is 'User-Agent at sign-in. (nullable)';
+comment on column api.session_info.methods is 'How the person proved who they are: pwd, otp, mfa (RFC 8176); empty for an operator''s session.';
 comment on column api.session_info.created_at is 'Time of sign-in.';
 comment on column api.session_info.last_used_at is 'Last use, to within five minutes.';
 comment on column api.session_info.expires_at is 'When it ends at the latest.';
@@ -243,3 +247,43 @@ comment on column api.personal_data.exported_at is 'When it was put together.';
 comment on column api.personal_data.user_id is 'Whose data it is.';
 comment on column api.personal_data.data is 'Rows about the person, by table.';
 comment on column api.personal_data.events is 'The audit log''s rows about the person, newest first, an array.';
+
+create type api.second_factor as (
+  is_active           boolean,
+  confirmed_at        timestamptz,
+  recovery_codes_left integer,
+  methods             text[]
+);
+comment on type api.second_factor is 'The second factor of the signed-in user.';
+comment on column api.second_factor.is_active is 'Whether it is in force.';
+comment on column api.second_factor.confirmed_at is 'Since when. (nullable)';
+comment on column api.second_factor.recovery_codes_left is 'Recovery codes that were not used yet.';
+comment on column api.second_factor.methods is 'How this session was signed in: pwd, otp, mfa (RFC 8176).';
+
+create type api.totp_enrolment as (
+  issuer           text,
+  account          text,
+  secret           text,
+  provisioning_uri text,
+  qr_code          text
+);
+comment on type api.totp_enrolment is 'What an authenticator app needs, made by the service and shown once.';
+comment on column api.totp_enrolment.issuer is 'Name of the service, as the app shows it.';
+comment on column api.totp_enrolment.account is 'Name of the account, as the app shows it.';
+comment on column api.totp_enrolment.secret is 'The shared secret in base32, to be typed where no picture can be scanned.';
+comment on column api.totp_enrolment.provisioning_uri is 'The same as an otpauth:// address.';
+comment on column api.totp_enrolment.qr_code is 'The same as a picture, an SVG in a data: address.';
+
+create type api.recovery_code_list as (
+  recovery_codes text[]
+);
+comment on type api.recovery_code_list is 'Codes that stand in for the authenticator app, each once.';
+comment on column api.recovery_code_list.recovery_codes is 'The codes; only digests of them are stored.';
+
+create type api.problem_mfa_required as (
+  challenge            text,
+  challenge_expires_at timestamptz
+);
+comment on type api.problem_mfa_required is 'What the problem mfa_required says besides.';
+comment on column api.problem_mfa_required.challenge is 'Stands for the password that was right, once, at /v1/auth/mfa.';
+comment on column api.problem_mfa_required.challenge_expires_at is 'Until when.';

@@ -28,6 +28,8 @@ begin
   perform private.end_sessions(v_account.id, 'password_changed');
   perform private.revoke_mailed_tokens(v_account.id);
   if not v_account.is_email_verified then
+    -- Theirs would be the second factor, too.
+    perform private.remove_second_factor(v_account);
     perform private.confirm_email(v_account, v_account.email);
   end if;
   perform private.send(v_account.id, 'password_changed', v_account.email);
@@ -42,7 +44,8 @@ comment on function api.reset_password(text, app.password_hash) is $$
 
 Set a new password with a mailed token, after a reset or an invitation.
 
-All sessions end, a lock ends, and the address counts as verified: the token was read there.
+All sessions end, a lock ends, and the address counts as verified: the token was read there. A second factor stays and is
+asked for at the next login.
 $$;
 revoke all on function api.reset_password(text, app.password_hash) from public;
 grant execute on function api.reset_password(text, app.password_hash) to roster_anonymous, roster_user;
