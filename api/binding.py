@@ -24,6 +24,7 @@ from api.totp import DIGITS
 MAX_QUERY_FIELDS = 64
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+_PASSWORD: Schema = {"type": "string", "minLength": 1, "maxLength": CHECKED_LENGTH_MAX}
 _CODE: Schema = {
     "type": "string",
     "pattern": f"^[0-9]{{{DIGITS}}}$",
@@ -166,11 +167,7 @@ def request_schema(operation: Operation) -> Schema:
     properties = {argument.name: argument.schema for argument in operation.at("query", "header", "body")}
     required = [argument.name for argument in operation.at("query", "header", "body") if argument.required]
     for password in operation.passwords:
-        properties[password.key] = (
-            _CODE
-            if password is operation.tags.totp
-            else {"type": "string", "minLength": 1, "maxLength": CHECKED_LENGTH_MAX}
-        )
+        properties[password.key] = _CODE if password is operation.tags.totp else _PASSWORD
         if is_password_required(operation, password):
             required.append(password.key)
     return _object_of(properties) | {"required": required}

@@ -45,7 +45,8 @@ class Precall:
 class Password:
     """A key of the body that is a password or a code, the argument that it fills, and the call that goes before.
 
-    A password fills its argument with its hash, a code with its time step. `upgrade` is the argument that gets a fresh hash where the one that was verified is outdated.
+    A password fills its argument with its hash, a code with its time step. `upgrade` is the argument that gets a fresh
+    hash where the one that was verified is outdated.
     """
 
     key: str
@@ -91,7 +92,7 @@ class Tags:
 
     @property
     def tagged(self) -> dict[str, Password]:
-        """The keys of the body that do not reach the database, by their tags, in the order in which they are checked."""
+        """The keys of the body that do not reach the database, by their tags, in the order of their checks."""
         found = {"verify": self.verify, "totp": self.totp, "hash": self.hash}
         return {name: password for name, password in found.items() if password is not None}
 

@@ -5,44 +5,18 @@ from typing import Any
 from api import ROOT
 from api.binding import is_password_required, password_schema
 from api.bodies import MAX_BYTES
-from api.catalog import PROBLEM_TYPE, LimitFacts
+from api.catalog import LimitFacts
 from api.checks import Schema
 from api.grammar import HEADERS
 from api.operations import Argument, Operation, OperationSet
+from api.problem_document import PROBLEM, PROBLEM_SCHEMA, component, problem
 from api.service_document import SERVICE_PATHS
 
-PROBLEM = "Problem"
 _EXAMPLES = {
     "uuid": "0190e0c4-9f4a-7c1e-8d2b-5a6f7b8c9d0e",
     "date-time": "2026-01-31T12:00:00+00:00",
     "date": "2026-01-31",
     "password": "correct horse battery staple",
-}
-_PROBLEM_SCHEMA: Schema = {
-    "type": "object",
-    "description": "What went wrong (RFC 9457).",
-    "required": ["type", "title", "status", "code", "detail", "request_id"],
-    "properties": {
-        "type": {"type": "string", "format": "uri", "description": "The code as a URI."},
-        "title": {"type": "string", "description": "What the code means."},
-        "status": {"type": "integer", "description": "The HTTP status."},
-        "code": {"type": "string", "description": "Stable name of the error, for programs."},
-        "detail": {"type": "string", "description": "What to do about it."},
-        "request_id": {"type": "string", "description": "The X-Request-Id of this request."},
-        "errors": {
-            "type": "array",
-            "description": "The fields that do not fit, all of them.",
-            "items": {
-                "type": "object",
-                "required": ["field", "code", "message"],
-                "properties": {
-                    "field": {"type": "string", "description": "Name of the field; empty for the whole request."},
-                    "code": {"type": "string", "description": "Which rule it breaks."},
-                    "message": {"type": "string", "description": "What it should be."},
-                },
-            },
-        },
-    },
 }
 _HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {"description": "Id of the request, also in the log.", "schema": {"type": "string"}},
@@ -72,7 +46,7 @@ def document(routes: OperationSet, origin: str) -> dict[str, Any]:
         "tags": [{"name": name} for name in sorted({_tag(o) for o in routes.operations} | {"service"})],
         "paths": paths,
         "components": {
-            "schemas": {n: _component(n, s) for n, s in sorted(routes.components.items())} | {PROBLEM: _PROBLEM_SCHEMA},
+            "schemas": {n: component(n, s) for n, s in sorted(routes.components.items())} | {PROBLEM: PROBLEM_SCHEMA},
             "headers": _HEADERS,
             "securitySchemes": {
                 "bearer": {
@@ -170,7 +144,7 @@ def _responses(operation: Operation, routes: OperationSet) -> dict[str, Any]:
         responses[str(status)] = {
             "description": "\n".join(f"- `{code}`: {routes.catalog.problems[code].title}" for code in sorted(codes)),
             "headers": _header_references(tuple(names)),
-            "content": {"application/problem+json": {"schema": _problem(codes, routes)}},
+            "content": {"application/problem+json": {"schema": problem(codes, routes.components)}},
         }
     return responses
 
@@ -195,25 +169,6 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
     for another, code in (error.split(":") for error in operation.tags.errors if ":" in error):
         found.setdefault(int(another), set()).add(code)
     return found
-
-
-def _component(name: str, schema: Schema) -> Schema:
-    """A composite type; the members of a problem stand beside those that every problem has."""
-    if not name.startswith(PROBLEM_TYPE):
-        return schema
-    return {
-        "allOf": [_reference(PROBLEM), {key: value for key, value in schema.items() if key != "additionalProperties"}]
-    }
-
-
-def _problem(codes: set[str], routes: OperationSet) -> Schema:
-    """The body of a refusal with one of these codes."""
-    special = [f"{PROBLEM_TYPE}{code}" for code in sorted(codes) if f"{PROBLEM_TYPE}{code}" in routes.components]
-    return {"anyOf": [_reference(name) for name in (*special, PROBLEM)]} if special else _reference(PROBLEM)
-
-
-def _reference(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _header_references(names: tuple[str, ...]) -> dict[str, Any]:

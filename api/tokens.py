@@ -55,7 +55,7 @@ class Tokens:
         self._known: dict[bytes, Claims] = {}
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """A new access token. `claims`: sub, sid, client_id, roles, and ttl in seconds."""
+        """A new access token. `claims`: sub, sid, client_id, roles, ttl in seconds, and amr (RFC 8176)."""
         now = int(time.time())
         payload = {
             "iss": self.issuer,
@@ -68,6 +68,7 @@ class Tokens:
             "nbf": now,
             "exp": now + int(claims["ttl"]),
             "roles": claims["roles"],
+            "amr": claims["amr"],
         }
         key = self.keys.signing
         return jwt.encode(payload, key.private, algorithm=key.algorithm, headers={"typ": TYPE, "kid": key.kid})

@@ -1,13 +1,14 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '85c7f96c3b69bba1f25b9b858df06e018d2ae83efde82f1128aa9eb0cd14ade3';
+set local pgroster.functions_digest = '6e19994238baf9d5d2da00555569f7f65dc47b2e7a9536d672f03ade9600e644';
 \ir begin.sql
 
 -- In whatever order they name each other.
 set local check_function_bodies = off;
 \ir types.sql
 \ir private/account_words.sql
+\ir private/ask_second_factor.sql
 \ir private/authorize.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
@@ -17,6 +18,7 @@ set local check_function_bodies = off;
 \ir private/client_subject.sql
 \ir private/confirm_email.sql
 \ir private/consents_of.sql
+\ir private/count_failed_login.sql
 \ir private/count_mail.sql
 \ir private/count_request.sql
 \ir private/count_route.sql
@@ -40,9 +42,11 @@ set local check_function_bodies = off;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/has_second_factor.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql
+\ir private/issue_recovery_codes.sql
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
 \ir private/keyed_digest.sql
@@ -61,21 +65,27 @@ set local check_function_bodies = off;
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
 \ir private/random_code.sql
+\ir private/random_recovery_code.sql
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
+\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
+\ir private/recovery_digest.sql
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
+\ir private/remove_second_factor.sql
 \ir private/request_value.sql
 \ir private/require_user.sql
 \ir private/retry_after.sql
+\ir private/revoke_login_challenges.sql
 \ir private/revoke_mailed_tokens.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
@@ -96,7 +106,11 @@ set local check_function_bodies = off;
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
+\ir private/totp_facts.sql
+\ir private/totp_steps.sql
 \ir private/update_account.sql
+\ir private/use_recovery_code.sql
+\ir private/use_totp_step.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -114,6 +128,7 @@ set local role roster_audit_owner;
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/challenge_totp.sql
 \ir http/claim_message.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
@@ -122,6 +137,7 @@ set local role roster_owner;
 \ir http/login_hash.sql
 \ir http/messages.sql
 \ir http/own_hash.sql
+\ir http/own_totp.sql
 \ir http/own_words.sql
 \ir http/password_words.sql
 \ir http/problems.sql
@@ -138,6 +154,7 @@ set local role roster_owner;
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
+\ir admin/reset_mfa.sql
 \ir admin/restore_user.sql
 \ir admin/run_due_job.sql
 \ir admin/run_due_jobs.sql
@@ -149,14 +166,19 @@ set local role roster_owner;
 \ir api/change_email.sql
 \ir api/change_password.sql
 \ir api/change_phone.sql
+\ir api/complete_login.sql
+\ir api/confirm_mfa.sql
 \ir api/create_role.sql
 \ir api/create_user.sql
 \ir api/delete_me.sql
 \ir api/delete_user.sql
+\ir api/disable_mfa.sql
 \ir api/drop_role.sql
+\ir api/enrol_mfa.sql
 \ir api/export_me.sql
 \ir api/forgot_password.sql
 \ir api/get_me.sql
+\ir api/get_mfa.sql
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
@@ -172,8 +194,10 @@ set local role roster_owner;
 \ir api/refresh.sql
 \ir api/register.sql
 \ir api/remove_role.sql
+\ir api/renew_recovery_codes.sql
 \ir api/request_email_verification.sql
 \ir api/reset_password.sql
+\ir api/reset_user_mfa.sql
 \ir api/restore_user.sql
 \ir api/revoke_my_other_sessions.sql
 \ir api/revoke_my_session.sql
@@ -190,6 +214,7 @@ set local role roster_owner;
 -- Once more, now that all is there: a mistake in a body is found with its line.
 set local check_function_bodies = on;
 \ir private/account_words.sql
+\ir private/ask_second_factor.sql
 \ir private/authorize.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
@@ -199,6 +224,7 @@ set local check_function_bodies = on;
 \ir private/client_subject.sql
 \ir private/confirm_email.sql
 \ir private/consents_of.sql
+\ir private/count_failed_login.sql
 \ir private/count_mail.sql
 \ir private/count_request.sql
 \ir private/count_route.sql
@@ -222,9 +248,11 @@ set local check_function_bodies = on;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/has_second_factor.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql
+\ir private/issue_recovery_codes.sql
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
 \ir private/keyed_digest.sql
@@ -243,21 +271,27 @@ set local check_function_bodies = on;
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
 \ir private/random_code.sql
+\ir private/random_recovery_code.sql
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
+\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
+\ir private/recovery_digest.sql
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
+\ir private/remove_second_factor.sql
 \ir private/request_value.sql
 \ir private/require_user.sql
 \ir private/retry_after.sql
+\ir private/revoke_login_challenges.sql
 \ir private/revoke_mailed_tokens.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
@@ -278,7 +312,11 @@ set local check_function_bodies = on;
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
+\ir private/totp_facts.sql
+\ir private/totp_steps.sql
 \ir private/update_account.sql
+\ir private/use_recovery_code.sql
+\ir private/use_totp_step.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -296,6 +334,7 @@ set local role roster_audit_owner;
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/challenge_totp.sql
 \ir http/claim_message.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
@@ -304,6 +343,7 @@ set local role roster_owner;
 \ir http/login_hash.sql
 \ir http/messages.sql
 \ir http/own_hash.sql
+\ir http/own_totp.sql
 \ir http/own_words.sql
 \ir http/password_words.sql
 \ir http/problems.sql
@@ -319,6 +359,7 @@ set local role roster_owner;
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
+\ir admin/reset_mfa.sql
 \ir admin/restore_user.sql
 \ir admin/run_due_job.sql
 \ir admin/run_due_jobs.sql
@@ -330,14 +371,19 @@ set local role roster_owner;
 \ir api/change_email.sql
 \ir api/change_password.sql
 \ir api/change_phone.sql
+\ir api/complete_login.sql
+\ir api/confirm_mfa.sql
 \ir api/create_role.sql
 \ir api/create_user.sql
 \ir api/delete_me.sql
 \ir api/delete_user.sql
+\ir api/disable_mfa.sql
 \ir api/drop_role.sql
+\ir api/enrol_mfa.sql
 \ir api/export_me.sql
 \ir api/forgot_password.sql
 \ir api/get_me.sql
+\ir api/get_mfa.sql
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
@@ -353,8 +399,10 @@ set local role roster_owner;
 \ir api/refresh.sql
 \ir api/register.sql
 \ir api/remove_role.sql
+\ir api/renew_recovery_codes.sql
 \ir api/request_email_verification.sql
 \ir api/reset_password.sql
+\ir api/reset_user_mfa.sql
 \ir api/restore_user.sql
 \ir api/revoke_my_other_sessions.sql
 \ir api/revoke_my_session.sql

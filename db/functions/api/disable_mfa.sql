@@ -10,10 +10,10 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_user_id uuid := private.reauthenticate_twice(verified_hash, verified_step, disable_mfa.recovery_code);
   v_account app.users;
 begin
-  select u.* into v_account from app.users u
-  where u.id = private.reauthenticate_twice(verified_hash, verified_step, disable_mfa.recovery_code);
+  select u.* into v_account from app.users u where u.id = v_user_id;
   if v_account.id is not null then
     perform private.remove_second_factor(v_account);
   end if;
