@@ -45,7 +45,7 @@ def step_of(secret: bytes, code: str, steps: Iterable[int]) -> int:
 def enrolment(secret: bytes, answer: dict[str, Any]) -> dict[str, Any]:
     """The answer that enrols an app, with the secret as text, as the URI that apps read, and as a picture of that."""
     text = b32encode(secret).decode().rstrip("=")
-    label = quote(f"{answer['issuer']}:{answer['account']}")
+    label = ":".join(quote(answer[part], safe="") for part in ("issuer", "account"))
     query = urlencode({"secret": text, "issuer": answer["issuer"], "digits": DIGITS, "period": PERIOD}, quote_via=quote)
     uri = f"otpauth://totp/{label}?{query}"
     picture = segno.make(uri, error="m", micro=False).svg_data_uri(scale=4)

@@ -50,6 +50,8 @@ GRAMMAR: dict[str, tuple[Probe, str]] = {
     "error code twice": (Probe(tags="@http POST /v1/probes/{id}\n@errors 404 404"), "twice"),
     "malformed @hash": (Probe(tags="@http POST /v1/probes/{id}\n@hash password"), "@hash password"),
     "malformed @verify": (Probe(tags="@http POST /v1/probes/{id}\n@verify password into hash"), "@verify"),
+    "malformed @totp": (Probe(tags="@http POST /v1/probes/{id}\n@totp code into step"), "@totp code"),
+    "malformed @totp_secret": (Probe(tags="@http POST /v1/probes/{id}\n@totp_secret s"), "@totp_secret s"),
     "@verify with a function elsewhere": (
         Probe(tags="@http POST /v1/probes/{id}\n@verify password into hash using private.own_hash()"),
         "@verify",
@@ -195,6 +197,32 @@ MEANING: dict[str, tuple[Probe, str]] = {
         "same key or argument",
     ),
     "a hash that any request could set": (Probe(HASHED), "without @hash or @verify"),
+    "a time step that any request could set": (Probe("id uuid, step app.totp_step"), "without @totp"),
+    "a sealed secret that any request could set": (Probe("id uuid, s app.sealed_secret"), "without @totp_secret"),
+    "@totp into plain text": (
+        Probe("id uuid, step text", tags=f"{POST}\n@totp code into step using http.own_totp()"),
+        "of domain app.totp_step",
+    ),
+    "@totp using a function that gives a hash": (
+        Probe("id uuid, step app.totp_step", tags=f"{POST}\n@totp code into step using http.own_hash()"),
+        "has to return jsonb",
+    ),
+    "@totp whose code is an argument": (
+        Probe("id uuid, step app.totp_step, code text", tags=f"{POST}\n@totp code into step using http.own_totp()"),
+        "the key code is an argument",
+    ),
+    "@totp_secret into plain text": (
+        Probe("id uuid, s text", "api.totp_enrolment", tags=f"{POST}\n@totp_secret into s"),
+        "of domain app.sealed_secret",
+    ),
+    "@totp_secret that is shown to nobody": (
+        Probe("id uuid, s app.sealed_secret", tags=f"{POST}\n@totp_secret into s"),
+        "the result has to have account, issuer, provisioning_uri, qr_code, secret",
+    ),
+    "members of an unknown problem": (
+        Probe(more=f"create type api.problem_nothing as (a text); {COLUMN.replace('shape', 'problem_nothing')}"),
+        "holds the members of no problem",
+    ),
     "avoiding an unknown function": (
         Probe(HASHED, tags=f"{POST}\n@hash password into password_hash avoiding http.my_words()"),
         "no function http.my_words",
