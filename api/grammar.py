@@ -72,6 +72,7 @@ class Tags:
     audit: str | None = None
     errors: tuple[str, ...] = ()
     rate_limit: str | None = None
+    api_keys: str | None = None
     hash: Password | None = None
     verify: Password | None = None
     totp: Password | None = None
@@ -217,6 +218,7 @@ _READERS: dict[str, Callable[[str, Tags], None]] = {
     "permission": _word(r"[a-z_]{2,32}:[a-z_]{2,32}", "@permission thing:action"),
     "audit": _word(r"[a-z_]+(\.[a-z_]+)+", "@audit things.listed"),
     "errors": _errors,
+    "api_keys": _word("allowed", "@api_keys allowed"),
     "rate_limit": _word(r"[a-z][a-z0-9_]*", "@rate_limit name"),
     "hash": _password(_HASH, "hash", "@hash key into argument [avoiding http.function(argument, …)]"),
     "verify": _password(_VERIFY, "verify", "@verify key into argument [upgrading argument] using http.function(…)"),

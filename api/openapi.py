@@ -11,6 +11,7 @@ from api.grammar import HEADERS
 from api.operations import Argument, Operation, OperationSet
 from api.problem_document import PROBLEM, PROBLEM_SCHEMA, component, problem
 from api.service_document import SERVICE_PATHS
+from api.tokens import API_KEY
 
 _EXAMPLES = {
     "uuid": "0190e0c4-9f4a-7c1e-8d2b-5a6f7b8c9d0e",
@@ -54,7 +55,13 @@ def document(routes: OperationSet, origin: str) -> dict[str, Any]:
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": "The access token of a sign-in (RFC 6750).",
-                }
+                },
+                "api_key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": f"{API_KEY}…",
+                    "description": "An API key in place of the access token, within its scopes.",
+                },
             },
         },
     }
@@ -68,7 +75,7 @@ def _operation(operation: Operation, routes: OperationSet) -> dict[str, Any]:
         "tags": [_tag(operation)],
         "summary": tags.summary,
         "description": "\n\n".join([part for part in (tags.description, *_notes(operation, routes)) if part]),
-        "security": [] if operation.is_anonymous else [{"bearer": []}],
+        "security": _security(operation),
         "responses": _responses(operation, routes),
     }
     if tags.permission is not None:
@@ -79,6 +86,11 @@ def _operation(operation: Operation, routes: OperationSet) -> dict[str, Any]:
     if body is not None:
         described["requestBody"] = body
     return described
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    schemes = [] if operation.is_anonymous else ["bearer", *(["api_key"] if operation.takes_api_keys else [])]
+    return [{scheme: []} for scheme in schemes]
 
 
 def _notes(operation: Operation, routes: OperationSet) -> list[str]:
@@ -155,7 +167,7 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
     codes = {"rate_limited", "internal_error", "busy", "timeout", "database_unavailable", "invalid_request"}
     codes |= {"unsupported_media_type", "malformed_json", "body_too_large"}
     if not operation.is_anonymous:
-        codes |= {"authentication_required", "token_invalid", "session_expired", "forbidden"}
+        codes |= {"authentication_required", "token_invalid", "session_expired", "forbidden", "session_required"}
     if operation.tags.placeholders or operation.returns != "void":
         codes.add("not_found")
     if operation.tags.hash is not None:

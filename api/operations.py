@@ -97,6 +97,11 @@ class Operation:
         """The passwords and codes of its body."""
         return list(self.tags.tagged.values())
 
+    @property
+    def takes_api_keys(self) -> bool:
+        """Whether an API key may call it, scope permitting."""
+        return not self.is_anonymous and (self.tags.permission is not None or self.tags.api_keys is not None)
+
     def at(self, *places: Place) -> list[Argument]:
         """The arguments that a request carries in these places."""
         return [argument for argument in self.arguments if argument.place in places]
@@ -122,6 +127,7 @@ def compose(catalog: Catalog, reserved: tuple[str, ...]) -> OperationSet:
     seam = {f.name: f for f in catalog.functions if f.schema == SEAM_SCHEMA}
     operations: list[Operation] = []
     reasons = [f"{SEAM_SCHEMA}: {reason}" for reason in refusals.of_registry(catalog)]
+    reasons += refusals.of_problem_types(catalog)
     candidates = [f for f in catalog.functions if f.schema == ROUTE_SCHEMA]
     overloaded = {f.name for f in candidates if sum(g.name == f.name for g in candidates) > 1}
     for function in candidates:

@@ -32,9 +32,13 @@ def of_registry(catalog: Catalog) -> Iterator[str]:
     missing = sorted(CODES - catalog.problems.keys())
     if missing:
         yield f"http.problems() lacks codes that the service uses: {', '.join(missing)}"
+
+
+def of_problem_types(catalog: Catalog) -> Iterator[str]:
+    """Types that declare the members of problems which there are not."""
     for facts in (catalog.types[oid] for oid in catalog.problem_types()):
         if facts.name.removeprefix(PROBLEM_TYPE) not in catalog.problems:
-            yield f"type {facts.qualified} holds the members of no problem: http.problems() has no such code"
+            yield f"{facts.qualified}: it holds the members of no problem: http.problems() has no such code"
 
 
 def of_function(function: FunctionFacts, overloaded: set[str]) -> Iterator[str]:
@@ -62,6 +66,8 @@ def of_tags(function: FunctionFacts, tags: Tags, catalog: Catalog, reserved: tup
         yield "@audit is for reads (STABLE); a VOLATILE function writes its own audit rows"
     if tags.permission is not None and "roster_anonymous" in function.callers:
         yield "@permission on a route that roster_anonymous may call: nobody without a session has a permission"
+    if tags.api_keys is not None and (tags.permission is not None or function.callers != ("roster_user",)):
+        yield "@api_keys is for routes of roster_user without a @permission: where there is one, a key's scopes decide"
     if tags.segments[0] in reserved or tags.segments[0].startswith("{"):
         yield f"the path {tags.path} collides with the service's own paths"
     if tags.rate_limit is not None and tags.rate_limit not in catalog.limits:

@@ -1,6 +1,6 @@
 """One request to one operation, in the order in which things may be decided.
 
-1. Read the token and bind the request to the operation's arguments.
+1. Read the token, or pass the API key on, and bind the request to the operation's arguments.
 2. A request that does not fit still passes the door: it is counted, and who may not be here learns only that.
 3. Where passwords are involved, ask what they need and do the hashing, outside the database.
 4. Call. What the function said becomes the answer.
@@ -22,7 +22,7 @@ from api.operations import Operation
 from api.passwords import guessable_error
 from api.sealing import SealError
 from api.state import Route, Service
-from api.tokens import TokenError
+from api.tokens import API_KEY, TokenError
 
 log = logging.getLogger("pgroster.serving")
 
@@ -37,8 +37,11 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     context = _context(incoming, exchange)
     try:
         if incoming.token is not None and not route.operation.is_anonymous:
-            claims = service.tokens.verify(incoming.token)
-            context["session"], exchange.user = claims.session, claims.user
+            if incoming.token.startswith(API_KEY):
+                context["api_key"] = incoming.token
+            else:
+                claims = service.tokens.verify(incoming.token)
+                context["session"], exchange.user = claims.session, claims.user
         bound = route.binding.bind(incoming)
     except TokenError:
         raise await _at_the_door(service, route, context, Problem("token_invalid")) from None

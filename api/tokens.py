@@ -19,6 +19,8 @@ from api.bodies import MalformedJSONError, parse
 from api.keys import Keys
 
 TYPE = "at+jwt"
+API_KEY = "pgr_"
+"""How a bearer token begins that is an API key, which only the database can check; a JWT begins with {."""
 MAX_LENGTH = 4096
 """Characters of the longest token that is looked at."""
 LEEWAY = 5

@@ -1,15 +1,18 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '6e19994238baf9d5d2da00555569f7f65dc47b2e7a9536d672f03ade9600e644';
+set local pgroster.functions_digest = 'a9a1de359b2bf7c9f313da15fceeb9ef1a7ed738d2cd518285c413e3781cc9fd';
 \ir begin.sql
 
 -- In whatever order they name each other.
 set local check_function_bodies = off;
 \ir types.sql
 \ir private/account_words.sql
+\ir private/api_key_checksum.sql
+\ir private/api_keys_of.sql
 \ir private/ask_second_factor.sql
 \ir private/authorize.sql
+\ir private/base62_digit.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
 \ir private/check_grantable.sql
@@ -43,9 +46,13 @@ set local check_function_bodies = off;
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
+\ir private/identify.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
+\ir private/in_scope.sql
+\ir private/is_api_key.sql
 \ir private/is_dba.sql
+\ir private/issue_api_key.sql
 \ir private/issue_recovery_codes.sql
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
@@ -68,6 +75,7 @@ set local check_function_bodies = off;
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
+\ir private/random_base62.sql
 \ir private/random_code.sql
 \ir private/random_recovery_code.sql
 \ir private/random_token.sql
@@ -79,12 +87,16 @@ set local check_function_bodies = off;
 \ir private/recovery_digest.sql
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
+\ir private/refuse_api_key.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
 \ir private/remove_second_factor.sql
 \ir private/request_value.sql
+\ir private/require_caller.sql
 \ir private/require_user.sql
 \ir private/retry_after.sql
+\ir private/revoke_api_key.sql
+\ir private/revoke_api_keys.sql
 \ir private/revoke_login_challenges.sql
 \ir private/revoke_mailed_tokens.sql
 \ir private/rotate_refresh_token.sql
@@ -168,8 +180,10 @@ set local role roster_owner;
 \ir api/change_phone.sql
 \ir api/complete_login.sql
 \ir api/confirm_mfa.sql
+\ir api/create_my_api_key.sql
 \ir api/create_role.sql
 \ir api/create_user.sql
+\ir api/create_user_api_key.sql
 \ir api/delete_me.sql
 \ir api/delete_user.sql
 \ir api/disable_mfa.sql
@@ -184,8 +198,10 @@ set local role roster_owner;
 \ir api/get_user.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
+\ir api/list_my_api_keys.sql
 \ir api/list_my_sessions.sql
 \ir api/list_roles.sql
+\ir api/list_user_api_keys.sql
 \ir api/list_user_sessions.sql
 \ir api/list_users.sql
 \ir api/login.sql
@@ -199,8 +215,10 @@ set local role roster_owner;
 \ir api/reset_password.sql
 \ir api/reset_user_mfa.sql
 \ir api/restore_user.sql
+\ir api/revoke_my_api_key.sql
 \ir api/revoke_my_other_sessions.sql
 \ir api/revoke_my_session.sql
+\ir api/revoke_user_api_key.sql
 \ir api/revoke_user_sessions.sql
 \ir api/set_my_consent.sql
 \ir api/suspend_user.sql
@@ -214,8 +232,11 @@ set local role roster_owner;
 -- Once more, now that all is there: a mistake in a body is found with its line.
 set local check_function_bodies = on;
 \ir private/account_words.sql
+\ir private/api_key_checksum.sql
+\ir private/api_keys_of.sql
 \ir private/ask_second_factor.sql
 \ir private/authorize.sql
+\ir private/base62_digit.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
 \ir private/check_grantable.sql
@@ -249,9 +270,13 @@ set local check_function_bodies = on;
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
+\ir private/identify.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
+\ir private/in_scope.sql
+\ir private/is_api_key.sql
 \ir private/is_dba.sql
+\ir private/issue_api_key.sql
 \ir private/issue_recovery_codes.sql
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
@@ -274,6 +299,7 @@ set local check_function_bodies = on;
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
+\ir private/random_base62.sql
 \ir private/random_code.sql
 \ir private/random_recovery_code.sql
 \ir private/random_token.sql
@@ -285,12 +311,16 @@ set local check_function_bodies = on;
 \ir private/recovery_digest.sql
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
+\ir private/refuse_api_key.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
 \ir private/remove_second_factor.sql
 \ir private/request_value.sql
+\ir private/require_caller.sql
 \ir private/require_user.sql
 \ir private/retry_after.sql
+\ir private/revoke_api_key.sql
+\ir private/revoke_api_keys.sql
 \ir private/revoke_login_challenges.sql
 \ir private/revoke_mailed_tokens.sql
 \ir private/rotate_refresh_token.sql
@@ -373,8 +403,10 @@ set local role roster_owner;
 \ir api/change_phone.sql
 \ir api/complete_login.sql
 \ir api/confirm_mfa.sql
+\ir api/create_my_api_key.sql
 \ir api/create_role.sql
 \ir api/create_user.sql
+\ir api/create_user_api_key.sql
 \ir api/delete_me.sql
 \ir api/delete_user.sql
 \ir api/disable_mfa.sql
@@ -389,8 +421,10 @@ set local role roster_owner;
 \ir api/get_user.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
+\ir api/list_my_api_keys.sql
 \ir api/list_my_sessions.sql
 \ir api/list_roles.sql
+\ir api/list_user_api_keys.sql
 \ir api/list_user_sessions.sql
 \ir api/list_users.sql
 \ir api/login.sql
@@ -404,8 +438,10 @@ set local role roster_owner;
 \ir api/reset_password.sql
 \ir api/reset_user_mfa.sql
 \ir api/restore_user.sql
+\ir api/revoke_my_api_key.sql
 \ir api/revoke_my_other_sessions.sql
 \ir api/revoke_my_session.sql
+\ir api/revoke_user_api_key.sql
 \ir api/revoke_user_sessions.sql
 \ir api/set_my_consent.sql
 \ir api/suspend_user.sql

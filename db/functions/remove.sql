@@ -12,6 +12,8 @@ set local check_function_bodies = off;
 \ir private/words.sql
 \ir private/digest.sql
 \ir private/tg__touch.sql
+\ir private/is_api_key.sql
+\ir private/in_scope.sql
 \ir private/current_actor.sql
 \ir private/current_user_id.sql
 \ir private/is_dba.sql
@@ -42,6 +44,8 @@ set local check_function_bodies = on;
 \ir private/words.sql
 \ir private/digest.sql
 \ir private/tg__touch.sql
+\ir private/is_api_key.sql
+\ir private/in_scope.sql
 \ir private/current_actor.sql
 \ir private/current_user_id.sql
 \ir private/is_dba.sql

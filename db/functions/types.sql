@@ -109,6 +109,7 @@ create type api.audit_entry as (
   user_id          uuid,
   actor_user_id    uuid,
   actor_session_id uuid,
+  actor_api_key_id uuid,
   database_role    text,
   application_name text,
   request_id       text,
@@ -129,6 +130,7 @@ comment on column api.audit_entry.entity_id is 'Key of the changed row. (nullabl
 comment on column api.audit_entry.user_id is 'Whom it is about. (nullable)';
 comment on column api.audit_entry.actor_user_id is 'Who did it. (nullable)';
 comment on column api.audit_entry.actor_session_id is 'Session in which it was done. (nullable)';
+comment on column api.audit_entry.actor_api_key_id is 'API key with which it was done. (nullable)';
 comment on column api.audit_entry.database_role is 'Database login that did it.';
 comment on column api.audit_entry.application_name is 'application_name of that connection. (nullable)';
 comment on column api.audit_entry.request_id is 'X-Request-Id of the request. (nullable)';
@@ -287,3 +289,45 @@ create type api.problem_mfa_required as (
 comment on type api.problem_mfa_required is 'What the problem mfa_required says besides.';
 comment on column api.problem_mfa_required.challenge is 'Stands for the password that was right, once, at /v1/auth/mfa.';
 comment on column api.problem_mfa_required.challenge_expires_at is 'Until when.';
+
+create type api.api_key as (
+  id           uuid,
+  name         text,
+  prefix       text,
+  scopes       text[],
+  created_at   timestamptz,
+  last_used_at timestamptz,
+  expires_at   timestamptz
+);
+comment on type api.api_key is 'An API key, without what makes it one.';
+comment on column api.api_key.id is 'Public id of the key.';
+comment on column api.api_key.name is 'What it is for.';
+comment on column api.api_key.prefix is 'How the key begins.';
+comment on column api.api_key.scopes is 'Permissions that it may use while its owner holds them.';
+comment on column api.api_key.created_at is 'When it was made.';
+comment on column api.api_key.last_used_at is 'Last use, to within five minutes. (nullable)';
+comment on column api.api_key.expires_at is 'When it ends by itself. (nullable)';
+
+create type api.api_key_list as (
+  items api.api_key[]
+);
+comment on type api.api_key_list is 'The API keys of an account.';
+comment on column api.api_key_list.items is 'The keys, oldest first.';
+
+create type api.new_api_key as (
+  id         uuid,
+  name       text,
+  key        text,
+  prefix     text,
+  scopes     text[],
+  created_at timestamptz,
+  expires_at timestamptz
+);
+comment on type api.new_api_key is 'An API key that was just made.';
+comment on column api.new_api_key.id is 'Public id of the key.';
+comment on column api.new_api_key.name is 'What it is for.';
+comment on column api.new_api_key.key is 'The key itself, to send as Authorization: Bearer; shown this once.';
+comment on column api.new_api_key.prefix is 'How the key begins.';
+comment on column api.new_api_key.scopes is 'Permissions that it may use while its owner holds them.';
+comment on column api.new_api_key.created_at is 'When it was made.';
+comment on column api.new_api_key.expires_at is 'When it ends by itself. (nullable)';

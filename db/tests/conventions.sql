@@ -262,6 +262,7 @@ select is_empty(
 
 create temp table owners_rights (name, reason) as values
   ('private.live_sessions', 'policies look up identity through it; granted to nobody'),
+  ('private.live_api_keys', 'the same for API keys; granted to nobody'),
   ('private.admins', 'counts administrators, whoever asks; granted to nobody'),
   ('reporting.v_users_complete', 'the reading role has no right on the tables behind it');
 select is_empty(

@@ -5,7 +5,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user api.user := private.load_user(private.require_user());
+  v_user api.user := private.load_user(private.require_caller());
 begin
   perform private.set_header('ETag', format('"%s"', v_user.version));
   return v_user;
@@ -13,6 +13,7 @@ end
 $$;
 comment on function api.get_me() is $$
 @http GET /v1/me
+@api_keys allowed
 
 Return the signed-in user.
 $$;

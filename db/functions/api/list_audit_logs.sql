@@ -17,11 +17,11 @@ declare
   v_page  api.audit_page;
 begin
   select coalesce(array_agg(
-    (l.id, l.occurred_at, l.action, l.entity, l.entity_id, l.user_id, l.actor_user_id, l.actor_session_id, l.database_role,
+    (l.id, l.occurred_at, l.action, l.entity, l.entity_id, l.user_id, l.actor_user_id, l.actor_session_id, l.actor_api_key_id, l.database_role,
      l.application_name, l.request_id, l.route, host(l.client_address), l.user_agent, l.changed_fields, l.old_values,
      l.new_values, l.details)::api.audit_entry order by l.occurred_at desc, l.id desc), '{}')
   into v_page.items
-  from (select a.id, a.occurred_at, a.action, a.entity, a.entity_id, a.user_id, a.actor_user_id, a.actor_session_id,
+  from (select a.id, a.occurred_at, a.action, a.entity, a.entity_id, a.user_id, a.actor_user_id, a.actor_session_id, a.actor_api_key_id,
                a.database_role, a.application_name, a.request_id, a.route, a.client_address, a.user_agent,
                a.changed_fields, a.old_values, a.new_values, a.details
         from audit.audit_logs a

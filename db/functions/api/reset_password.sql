@@ -27,6 +27,7 @@ begin
   perform private.forget_failed_logins(v_account.id);
   perform private.end_sessions(v_account.id, 'password_changed');
   perform private.revoke_mailed_tokens(v_account.id);
+  perform private.revoke_api_keys(v_account.id);
   if not v_account.is_email_verified then
     -- Theirs would be the second factor, too.
     perform private.remove_second_factor(v_account);
@@ -44,7 +45,7 @@ comment on function api.reset_password(text, app.password_hash) is $$
 
 Set a new password with a mailed token, after a reset or an invitation.
 
-All sessions end, a lock ends, and the address counts as verified: the token was read there. A second factor stays and is
+All sessions end, all API keys are revoked, a lock ends, and the address counts as verified: the token was read there. A second factor stays and is
 asked for at the next login.
 $$;
 revoke all on function api.reset_password(text, app.password_hash) from public;
