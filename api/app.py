@@ -133,7 +133,7 @@ class Application:
                 settings.argon2_parallelism,
             ),
             tokens=Tokens(keys.load(settings.var / "keys"), settings.origin, settings.audience),
-            sealer=Sealer(settings.var / "secrets" / "sealing"),
+            sealer=Sealer(settings.sealing_keys),
             refresh=self._refresh,
         )
         self._service = service

@@ -1,4 +1,4 @@
-"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `import`, `routes`, `psql`, `doctor`.
+"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `import`, `reseal`, `routes`, `psql`, `doctor`.
 
 A failure that the operator can mend is one line on stderr and a non-zero exit code, never a traceback.
 """
@@ -14,7 +14,7 @@ import click
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from api import doctor, loading, migrate, screens, seeds, serve, settings, strangers
+from api import doctor, loading, migrate, resealing, screens, seeds, serve, settings, strangers
 from api.embedded import Server, running
 from api.servers import check_migratable
 from api.settings import OperatorError, Settings
@@ -155,6 +155,18 @@ def import_command(path: Path, is_rehearsal: bool, report: Path | None, as_json:
     """
     with running(settings.load()) as server:
         raise SystemExit(0 if loading.load(server.admin_dsn, path, report, is_rehearsal, as_json) else 1)
+
+
+@main.command("reseal")
+def reseal_command() -> None:
+    """Make a new key for the secrets of second factors and encrypt all of them anew."""
+    chosen = settings.load()
+    with running(chosen) as server:
+        require_migrated(server)
+        count, unneeded = resealing.reseal(server.admin_dsn, chosen.sealing_keys)
+    click.echo(f"sealed {count} secret(s) anew")
+    for path in unneeded:
+        click.echo(f"no longer needed but for older backups: {path}")
 
 
 @main.command("routes")

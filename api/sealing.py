@@ -34,7 +34,8 @@ class Sealer:
         self._keys = _load(directory)
 
     def seal(self, secret: bytes) -> str:
-        """The secret as text that only this service can open."""
+        """The secret as text that only this service can open. A key that was made meanwhile seals at once."""
+        self._keys = _load(self._directory)
         name = next(reversed(self._keys))
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = nonce + AESGCM(self._keys[name]).encrypt(nonce, secret, _PURPOSE)
@@ -53,9 +54,9 @@ class Sealer:
         except InvalidTag:
             raise SealError(f"what was sealed with the key {name} has been altered") from None
 
-    def is_current(self, sealed: str) -> bool:
-        """Whether it was sealed with the newest key."""
-        return sealed.startswith(f"{next(reversed(self._keys))}.")
+    def outdated(self) -> list[Path]:
+        """The files of all keys but the newest."""
+        return [self._directory / f"{name}.key" for name in list(self._keys)[:-1]]
 
 
 def add_key(directory: Path) -> str:

@@ -1,8 +1,9 @@
 """Who may do what over HTTP: `matrix.csv` declares it for every route and every kind of caller; here it is walked.
 
 `own` and `other` are somebody without a role, on what is theirs and on what is another person's; `support`, `auditor`
-and `admin` act on somebody without a role; `support on admin` on an administrator; the last three carry a token from
-before they were suspended, or their session or the token itself expired. A dash: there is no such case, since the
+and `admin` act on somebody without a role; `support on admin` on an administrator; the next three carry a token from
+before they were suspended, or their session or the token itself expired; `api key` is an administrator's key with every
+permission. A dash: there is no such case, since the
 route is about nobody else.
 """
 
@@ -23,7 +24,13 @@ from tests.server import Service
 from tests.waiting import until
 
 TABLE = Path(__file__).with_name("matrix.csv")
-ROLES = {"support": "support", "auditor": "auditor", "admin": "admin", "support on admin": "support"}
+ROLES = {
+    "support": "support",
+    "auditor": "auditor",
+    "admin": "admin",
+    "support on admin": "support",
+    "api key": "admin",
+}
 NO_CASE = "-"
 SECRET = b"a secret of 20 bytes"
 HTTP_METHODS = {"get", "post", "put", "patch", "delete"}
@@ -87,6 +94,11 @@ class World:
     def _new_caller(self, kind: str) -> Person:
         person = self.person(ROLES.get(kind))
         if kind == "anonymous":
+            return person
+        if kind == "api key":
+            scopes = "array(select name::text from app.permissions)"
+            key = self.run(f"select (private.issue_api_key(%s, 'matrix', {scopes}, null)).key", person.id)
+            person.session = {"access_token": key}
             return person
         if kind == "expired token":
             return self._with_expired_token(person)
@@ -168,7 +180,8 @@ class Case:
             is_confirmed,
         )
         self.world.run(
-            "insert into app.recovery_codes (user_id, code_hash) values (%s, private.recovery_digest(%s, 'aaaa-bbbb-cccc'))",
+            "insert into app.recovery_codes (user_id, code_hash) "
+            "values (%s, private.recovery_digest(%s, 'aaaa-bbbb-cccc'))",
             person.id,
             person.id,
         )
@@ -197,6 +210,10 @@ class Case:
                 token,
             )
         )
+
+    def api_key(self) -> str:
+        """One more API key of the target; its public id."""
+        return str(self.world.run("select (private.issue_api_key(%s, 'matrix', '{}', null)).id", self.target.id))
 
     def role(self) -> str:
         """A role that can be changed and dropped."""
@@ -240,6 +257,8 @@ BODIES: dict[str, Callable[[Case], dict[str, Any]]] = {
     "POST /v1/me/mfa/recovery-codes": lambda case: case.factor(case.caller) | {"password": PASSWORD},
     "POST /v1/me/mfa/disable": lambda case: case.factor(case.caller) | {"password": PASSWORD},
     "PUT /v1/me/consents/{purpose}": lambda case: {"granted": True},
+    "POST /v1/me/api-keys": lambda case: {"name": "robot", "scopes": [], "password": PASSWORD},
+    "POST /v1/users/{id}/api-keys": lambda case: {"name": "robot", "scopes": []},
     "POST /v1/users": new_account,
     "PATCH /v1/users/{id}": lambda case: {"locale": "de"},
     "POST /v1/roles": lambda case: {"name": fresh("role"), "permissions": ["users:read"]},
@@ -279,6 +298,10 @@ def path_of(route: str, case: Case) -> str:
     path = route.partition(" ")[2]
     if path == "/v1/me/sessions/{id}":
         return path.replace("{id}", case.open_session())
+    if path == "/v1/me/api-keys/{id}":
+        return path.replace("{id}", case.api_key())
+    if "{key_id}" in path:
+        path = path.replace("{key_id}", case.api_key())
     path = path.replace("{action}", "reset_password")
     name = "user" if path.startswith("/v1/users/") else case.role() if "{name}" in path else ""
     return path.replace("{id}", case.target.id).replace("{name}", name).replace("{purpose}", "newsletter")

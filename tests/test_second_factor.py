@@ -9,6 +9,8 @@ import jwt
 import pytest
 from psycopg import sql
 
+from api.resealing import reseal
+from api.settings import OperatorError
 from tests.authenticator import challenge, complete, enrol, protect
 from tests.databases import TestDatabase
 from tests.people import NEW_PASSWORD, PROXY, WRONG_PASSWORD, Person, events, member, moved_clock, one, problem
@@ -244,3 +246,28 @@ def test_a_missing_sealing_key_is_told_to_the_operator_and_lets_nobody_in(servic
     assert problem(complete(ann.elsewhere(), waiting, code=app.code())) == (500, "internal_error")
     assert "the sealing key 0123456789abcdef is not in" in service.log.read_text()
     assert complete(ann.elsewhere(), waiting, recovery_code=app.codes[0]).status_code == 200
+
+
+def test_a_new_sealing_key_seals_every_secret_anew_while_the_service_runs(service: Service) -> None:
+    """BR-141"""
+    ann, bob = member(service), member(service, "bob")
+    app = protect(ann)
+    keys = service.var / "secrets" / "sealing"
+    before = one(service, "select sealed_secret from app.totp_factors where user_id = %s", ann.id)
+    service.database.execute("delete from app.totp_factors where sealed_secret like '0123456789abcdef.%%'")
+    count, unneeded = reseal(service.admin_dsn, keys)
+    assert count >= 1
+    assert before.partition(".")[0] in {path.stem for path in unneeded}
+    after = one(service, "select sealed_secret from app.totp_factors where user_id = %s", ann.id)
+    assert after.partition(".")[0] not in {path.stem for path in unneeded}
+    for path in unneeded:
+        path.unlink()
+    with moved_clock(service, "1 minute"):
+        assert complete(ann, challenge(ann.elsewhere()), code=app.code()).status_code == 200
+    assert protect(bob).codes, "and enrols with it"
+    service.database.execute(
+        "update app.totp_factors set sealed_secret = 'fedcba9876543210' || substr(sealed_secret, 17) where user_id = %s",
+        [bob.id],
+    )
+    with pytest.raises(OperatorError, match="the sealing key fedcba9876543210 is not in"):
+        reseal(service.admin_dsn, keys)
