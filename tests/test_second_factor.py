@@ -266,7 +266,8 @@ def test_a_new_sealing_key_seals_every_secret_anew_while_the_service_runs(servic
         assert complete(ann, challenge(ann.elsewhere()), code=app.code()).status_code == 200
     assert protect(bob).codes, "and enrols with it"
     service.database.execute(
-        "update app.totp_factors set sealed_secret = 'fedcba9876543210' || substr(sealed_secret, 17) where user_id = %s",
+        "update app.totp_factors set sealed_secret = 'fedcba9876543210' || substr(sealed_secret, 17) "
+        "where user_id = %s",
         [bob.id],
     )
     with pytest.raises(OperatorError, match="the sealing key fedcba9876543210 is not in"):

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'a9a1de359b2bf7c9f313da15fceeb9ef1a7ed738d2cd518285c413e3781cc9fd';
+set local pgroster.functions_digest = 'd748dab436558a7714a99523d10a981e4eb6a16668fc6cabf117445181aed337';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -165,7 +165,9 @@ set local role roster_owner;
 \ir admin/erase_expired_salts.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
+\ir admin/outdated_secrets.sql
 \ir admin/refresh_reporting.sql
+\ir admin/replace_secrets.sql
 \ir admin/reset_mfa.sql
 \ir admin/restore_user.sql
 \ir admin/run_due_job.sql
@@ -388,7 +390,9 @@ set local role roster_owner;
 \ir admin/erase_expired_salts.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
+\ir admin/outdated_secrets.sql
 \ir admin/refresh_reporting.sql
+\ir admin/replace_secrets.sql
 \ir admin/reset_mfa.sql
 \ir admin/restore_user.sql
 \ir admin/run_due_job.sql
