@@ -38,8 +38,12 @@ def component(name: str, schema: Schema) -> Schema:
     """A composite type as the document has it; the members of a problem stand beside those that every problem has."""
     if not name.startswith(PROBLEM_TYPE):
         return schema
-    own = {keyword: value for keyword, value in schema.items() if keyword != "additionalProperties"}
-    return {"allOf": [_reference(PROBLEM), own]}
+    return {
+        "type": "object",
+        "description": schema["description"],
+        "required": [*PROBLEM_SCHEMA["required"], *schema["required"]],
+        "properties": PROBLEM_SCHEMA["properties"] | schema["properties"],
+    }
 
 
 def problem(codes: Collection[str], components: Mapping[str, Schema]) -> Schema:

@@ -8,7 +8,7 @@ from tests.people import NEW_PASSWORD, Person, holder, member, problem
 from tests.server import Service
 
 USER_FIELDS = {
-    "id", "email", "username", "status", "is_email_verified", "is_phone_verified", "first_name", "last_name", "phone",
+    "id", "email", "username", "status", "is_email_verified", "is_phone_verified", "has_second_factor", "first_name", "last_name", "phone",
     "locale", "avatar_url", "metadata", "roles", "permissions", "last_login_at", "created_at", "updated_at",
     "deleted_at", "version",
 }  # fmt: skip

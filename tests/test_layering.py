@@ -21,7 +21,7 @@ SEAM = {
     ("admin", "outdated_secrets"): {"resealing.py"},
     ("admin", "replace_secrets"): {"resealing.py"},
 }
-"""What some modules have to name to do their work: the deployed functions and steps, the jobs, the import, the seals."""
+"""What some modules have to name to do their work: the deployed functions and steps, jobs, import, seals."""
 RULES = {
     "a session's or a token's lifetime": r"(?i)\b(retry_grace|grace_|session_absolute|token_idle|token_ttl)",
     "a lock": r"(?i)\b(lockout|failed_login|locked_until)\b",
