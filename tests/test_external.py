@@ -18,11 +18,11 @@ from api import ROOT
 from api import cluster as clusters
 from api.account import server_binaries, unprivileged_account
 from api.embedded import throwaway
+from tests import debian
 from tests.commands import Installation, interrupt, one_line
 from tests.faults import kill_postmaster
 from tests.server import free_port
 
-DEBIAN = Path("/usr/lib/postgresql/15/bin")
 SECRET = "the heron stands in the reeds"
 
 
@@ -50,7 +50,7 @@ def external() -> Iterator[External]:
     """Debian's PostgreSQL where it is installed, else the embedded one, with two logins that are no superusers."""
     port = free_port()
     options = {"listen_addresses": "'127.0.0.1'", "port": str(port), "fsync": "off"}
-    with throwaway(options, DEBIAN if DEBIAN.exists() else None) as server:
+    with throwaway(options, debian.programs()) as server:
         with psycopg.connect(server.admin_dsn, autocommit=True) as admin:
             for role, rights in (("postgres", ""), ("keeper", "login createrole"), ("guest", "login")):
                 verb = "alter" if role == "postgres" else "create"
