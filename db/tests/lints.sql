@@ -3,7 +3,7 @@
 begin;
 set local search_path = pg_catalog, public;
 \ir catalog.psql
-select plan(106);
+select plan(108);
 
 -- What a query finds, in order.
 create function pg_temp.found(query text) returns text[] language plpgsql as $$
@@ -253,6 +253,11 @@ select pg_temp.lint('a function composes SQL only where the tables are not known
     "private.personal_data(uuid)": "reads every table that refers to a person",
     "private.remove_personal_rows(uuid)": "empties every table that refers to a person",
     "private.run_job(text)": "calls the function of schema admin that a job names"}');
+select pg_temp.lint('a function sets nothing beyond its transaction, where the next request would find it',
+  $$select signature from our_functions where regexp_replace(source, '--[^\n]*', '', 'g') ~ 'set_config\([^;]*,\s*false\s*\)'
+      or code ~* '(?n)^\s*(set\s+(session|role)|reset)\s'$$,
+  $$create function app.bad() returns void language plpgsql as 'begin perform set_config(''request.session'', ''x'', false); end'$$, 'app.bad()',
+  '{"admin.act_as(text)": "an operator in psql acts as somebody for longer than a statement"}');
 
 -- Rights
 
