@@ -83,6 +83,21 @@ def test_an_external_server_serves_as_the_embedded_one_does(external: External, 
     external.admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname like 'serves_%'")
 
 
+def test_the_service_needs_no_login_but_its_own(external: External, tmp_path: Path) -> None:
+    owner = command(tmp_path, external.create("separate"))
+    assert owner.run("migrate").returncode == 0
+    secret = (tmp_path / "var" / "secrets" / "authenticator").read_text().strip()
+    log = tmp_path / "service.log"
+    pgroster = command(tmp_path, external.url("separate", "roster_authenticator", secret))
+    with pgroster.serving(log) as process:
+        url = f"http://127.0.0.1:{pgroster.port}"
+        assert httpx.get(f"{url}/health/ready", trust_env=False).status_code == 200
+        answer = httpx.post(f"{url}/v1/auth/login", json={"identifier": "ann", "password": SECRET}, trust_env=False)
+        assert answer.status_code == 401, answer.text
+        assert interrupt(process) == 0
+    external.admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'separate'")
+
+
 def test_an_unreachable_server_is_refused(tmp_path: Path) -> None:
     port = free_port()
     line = one_line(command(tmp_path, f"postgresql://a:{SECRET}@127.0.0.1:{port}/b".replace(" ", "%20")).run("migrate"))
