@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -46,7 +47,7 @@ def service(
         yield service
 
 
-def asked(person: Person, path: str, **body: str) -> httpx.Response:
+def asked(person: Person, path: str, **body: Any) -> httpx.Response:
     """A request without a sign-in."""
     return person.client.post(path, json=body)
 

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'c1068d3012e1502444a7aae934acbb8c4ab24ea923e900ba6f585cae1a06ab53';
+set local pgroster.functions_digest = 'ad72646ce0caa32be97df9c1818154865b1ac21c57dc3c255481db1479a95feb';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -35,6 +35,7 @@ set local check_function_bodies = off;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/erase_leftovers.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
@@ -222,6 +223,7 @@ set local check_function_bodies = on;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/erase_leftovers.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql

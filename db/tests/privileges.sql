@@ -163,6 +163,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.end_session(uuid,text)', ''),
   ('private.end_sessions(uuid,text,uuid)', ''),
   ('private.erase_account(uuid,text)', ''),
+  ('private.erase_leftovers(integer)', ''),
   ('private.expected_value(text,text)', ''),
   ('private.fail(text,integer)', 'anonymous dba user'),
   ('private.find_user(text)', ''),

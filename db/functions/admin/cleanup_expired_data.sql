@@ -14,6 +14,7 @@ begin
   select s.* into v_settings from app.settings s;
   v_removed := admin.clean_expired_tokens(max_rows) || jsonb_build_object(
     'anonymized_users', admin.anonymize_expired_users(least(max_rows, 50)),
+    'checked_erasures', private.erase_leftovers(least(max_rows, 50)),
     -- An attack leaves a row for each of its addresses.
     'login_sources',
       private.delete_some('app.login_sources', 't.updated_at < $1 and t.last_login_at is null', v_now - interval '2 days', max_rows)
