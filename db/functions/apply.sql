@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'ad72646ce0caa32be97df9c1818154865b1ac21c57dc3c255481db1479a95feb';
+set local pgroster.functions_digest = '1a21964aa5d1a69f8d1b65e7141fa58f4c5a0174a12d9225f49f72b349012164';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -121,6 +121,7 @@ set local role roster_audit_owner;
 \ir audit/values_digest.sql
 set local role roster_owner;
 \ir http/claim_message.sql
+\ir http/count_visit.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
 \ir http/finish_message.sql
@@ -309,6 +310,7 @@ set local role roster_audit_owner;
 \ir audit/values_digest.sql
 set local role roster_owner;
 \ir http/claim_message.sql
+\ir http/count_visit.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
 \ir http/finish_message.sql

@@ -123,6 +123,7 @@ create temp table declared_callers (signature, roles) as values
   ('audit.tg__refuse_change()', ''),
   ('audit.values_digest(bytea,jsonb,jsonb)', ''),
   ('http.claim_message()', 'authenticator'),
+  ('http.count_visit(jsonb)', 'authenticator'),
   ('http.enter(regprocedure,jsonb)', 'authenticator'),
   ('http.fail_message(uuid,integer,text,boolean)', 'authenticator'),
   ('http.finish_message(uuid)', 'authenticator'),
