@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '1a21964aa5d1a69f8d1b65e7141fa58f4c5a0174a12d9225f49f72b349012164';
+set local pgroster.functions_digest = '49afd803b20e1fd9a6e3ef4365be456c92468d67c167c98b6eb4c167fc055278';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -36,6 +36,7 @@ set local check_function_bodies = off;
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
 \ir private/erase_leftovers.sql
+\ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
@@ -102,6 +103,7 @@ set local check_function_bodies = off;
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_filter.sql
 \ir private/user_reply.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
@@ -225,6 +227,7 @@ set local check_function_bodies = on;
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
 \ir private/erase_leftovers.sql
+\ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
@@ -291,6 +294,7 @@ set local check_function_bodies = on;
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_filter.sql
 \ir private/user_reply.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql

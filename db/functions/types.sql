@@ -45,12 +45,14 @@ comment on column api.user.deleted_at is 'When the account was deleted. (nullabl
 comment on column api.user.version is 'Grows with every change; the ETag.';
 
 create type api.user_page as (
-  items       api.user[],
-  next_cursor text
+  items           api.user[],
+  next_cursor     text,
+  estimated_count bigint
 );
 comment on type api.user_page is 'A page of accounts.';
 comment on column api.user_page.items is 'The accounts of this page.';
 comment on column api.user_page.next_cursor is 'Where the next page starts; null on the last one. (nullable)';
+comment on column api.user_page.estimated_count is 'About how many accounts fit in all; null unless it was asked for. (nullable)';
 
 create type api.session as (
   access_token       text,

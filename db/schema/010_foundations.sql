@@ -105,6 +105,10 @@ create domain app.user_sort as text
   constraint user_sort_known check (value in ('created_at', '-created_at', 'email', 'username', 'last_login_at'));
 comment on domain app.user_sort is 'Order of a list of accounts; - means descending.';
 
+create domain app.count_kind as text
+  constraint count_kind_known check (value in ('none', 'estimated'));
+comment on domain app.count_kind is 'Whether a list says how many there are in all: none or estimated.';
+
 create domain app.identifier as text
   constraint identifier_length check (char_length(value) between 1 and 254);
 comment on domain app.identifier is 'An email address or a username.';
