@@ -20,12 +20,13 @@ def _content(description: str, media_type: str, schema: dict[str, Any]) -> dict[
 
 _READINESS = {
     "type": "object",
-    "required": ["status", "routes"],
+    "required": ["status", "routes", "keys"],
     "properties": {
         "status": {"type": "string", "enum": ["ready", "stale", "unavailable"]},
         "database": {"type": "object"},
         "functions": {"type": "object"},
         "routes": {"type": "object"},
+        "keys": {"type": "object"},
         "reason": {"type": "string"},
     },
 }
