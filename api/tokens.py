@@ -7,7 +7,7 @@ every request. A token that has been verified is therefore remembered until it e
 import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -16,7 +16,7 @@ from uuid import uuid4
 import jwt
 
 from api.bodies import MalformedJSONError, parse
-from api.keys import Key, Keys
+from api.keys import TOKEN_SECONDS, Key, Keys
 
 TYPE = "at+jwt"
 MAX_LENGTH = 4096
@@ -139,11 +139,15 @@ class Tokens:
         self._known[fingerprint] = claims
 
 
-def bearer(authorization: bytes | None) -> str | None:
-    """The token of an Authorization header (RFC 6750, 2.1), or None where it has no bearer token."""
-    if authorization is None:
-        return None
-    scheme, _, token = authorization.decode("latin-1").partition(" ")
+def bearer(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The token of a request's Authorization header (RFC 6750, 2.1), or None where it has no bearer token.
+
+    Of two such headers one may be somebody else's: they hold no token, rather than the first or the last.
+    """
+    values = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
+    if len(values) != 1:
+        return "" if values else None
+    scheme, _, token = values[0].partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else None
 
 
@@ -151,7 +155,10 @@ def _is_well_typed(payload: dict[str, Any]) -> bool:
     texts = all(isinstance(payload.get(name), str) and payload[name] for name in _TEXTS)
     times = all(type(payload.get(name)) is int and 0 < payload[name] < _LATEST for name in _TIMES)
     roles = payload.get("roles")
-    return texts and times and isinstance(roles, list) and all(isinstance(role, str) for role in roles)
+    if not (texts and times and isinstance(roles, list) and all(isinstance(role, str) for role in roles)):
+        return False
+    # No token of ours lives longer, so that a key can be retired in time whatever it has signed.
+    return bool(payload["exp"] - payload["iat"] <= TOKEN_SECONDS)
 
 
 def _object(segment: str) -> dict[str, Any]:
