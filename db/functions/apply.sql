@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '85c7f96c3b69bba1f25b9b858df06e018d2ae83efde82f1128aa9eb0cd14ade3';
+set local pgroster.functions_digest = '927199430b4a2bf062079f4a70cbe47b112590932509c16d7a36d58311ac238b';
 \ir begin.sql
 
 -- In whatever order they name each other.
