@@ -130,7 +130,7 @@ create temp table declared_callers (signature, roles) as values
   ('http.messages()', 'authenticator dba'),
   ('http.own_hash()', 'authenticator'),
   ('http.own_words()', 'authenticator'),
-  ('http.password_words(text,text)', 'authenticator'),
+  ('http.password_words(text,text,text,text)', 'authenticator'),
   ('http.problems()', 'authenticator dba'),
   ('http.reset_words(text)', 'authenticator'),
   ('http.routes()', 'authenticator dba'),
