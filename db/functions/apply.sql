@@ -1,9 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '4e8e8d1bb0d10d66db235658744cae80b2f01f0a9b334d2540741c65108590a7';
-set local pgroster.functions_digest = '49afd803b20e1fd9a6e3ef4365be456c92468d67c167c98b6eb4c167fc055278';
-set local pgroster.functions_digest = '927199430b4a2bf062079f4a70cbe47b112590932509c16d7a36d58311ac238b';
+set local pgroster.functions_digest = 'ab2364c170bb4e0f84d8012025aa4a7da916f98adc81e9beff39b0f64dd0cb8b';
 \ir begin.sql
 
 -- In whatever order they name each other.
