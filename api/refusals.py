@@ -13,12 +13,15 @@ TOTP_STEP = ("app", "totp_step")
 SEALED_SECRET = ("app", "sealed_secret")
 _DOMAINS = {"hash": PASSWORD_HASH, "verify": PASSWORD_HASH, "totp": TOTP_STEP, "totp_secret": SEALED_SECRET}
 """The domain that an argument filled by a tag must have, and that no other argument may have."""
-_ANSWERS = {
-    "hash": (("pg_catalog", "_text"), "text[], the words to avoid"),
-    "verify": (("pg_catalog", "text"), "text, a hash"),
-    "totp": (("pg_catalog", "jsonb"), "jsonb, the secret and the steps"),
+_PRECALL_RESULTS = {
+    "verify": {("pg_catalog", "text"): "text, a hash"},
+    "hash": {
+        ("pg_catalog", "_text"): "text[], the words to avoid",
+        (SEAM_SCHEMA, "password_rules"): f"{SEAM_SCHEMA}.password_rules, the words and the least length",
+    },
+    "totp": {("pg_catalog", "jsonb"): "jsonb, the secret and the steps"},
 }
-"""What the function that a tag names has to return."""
+"""What the function that a tag names may return."""
 _SEAM_FUNCTION = f"{SEAM_SCHEMA}.enter(regprocedure,jsonb)"
 _VOLATILITY = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
 _KINDS = {"p": "a procedure", "a": "an aggregate", "w": "a window function"}
@@ -157,9 +160,9 @@ def _of_precall(
     if function is None or not function.is_executable:
         yield f"@{name}: there is no function {called} that roster_authenticator may execute"
         return
-    expected, described = _ANSWERS[name]
-    if function.returns_set or _type_name(types, function.returns) != expected:
-        yield f"@{name}: {called} has to return {described}"
+    returned = _type_name(types, function.returns)
+    if function.returns_set or returned not in _PRECALL_RESULTS[name]:
+        yield f"@{name}: {called} has to return {' or '.join(_PRECALL_RESULTS[name].values())}"
     if len(function.arguments) != len(password.precall.arguments):
         yield f"@{name}: {called} takes {len(function.arguments)} arguments, not {len(password.precall.arguments)}"
     for argument in password.precall.arguments:

@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from api.keys import locked, refuse_open
+from api.keys import explained, locked, refuse_open
 from api.settings import OperatorError, write_secret
 
 KEY_BYTES = 32
@@ -63,16 +63,14 @@ def add_key(directory: Path) -> str:
     """Make a key, which seals from now on; returns its name. Raises OperatorError."""
     key = secrets.token_bytes(KEY_BYTES)
     name = _name(key)
-    try:
+    with explained(directory):
         write_secret(directory / f"{name}.key", key.hex().encode())
-    except OSError as error:
-        raise _failure(error, directory) from None
     return name
 
 
 def _load(directory: Path) -> dict[str, bytes]:
     """The keys by name, the newest last. Raises OperatorError where one is open to others, or is none."""
-    try:
+    with explained(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         refuse_open(directory, 0o700)
         with locked(directory):
@@ -80,8 +78,6 @@ def _load(directory: Path) -> dict[str, bytes]:
                 add_key(directory)
             files = sorted(directory.glob("*.key"), key=lambda path: (path.stat().st_mtime_ns, path.name))
         return {path.stem: _read(path) for path in files}
-    except OSError as error:
-        raise _failure(error, directory) from None
 
 
 def _read(path: Path) -> bytes:
@@ -97,7 +93,3 @@ def _read(path: Path) -> bytes:
 
 def _name(key: bytes) -> str:
     return sha256(b"name of a sealing key" + key).hexdigest()[:16]
-
-
-def _failure(error: OSError, directory: Path) -> OperatorError:
-    return OperatorError(f"{error.filename or directory}: {error.strerror}; run as the owner of the keys")

@@ -8,6 +8,7 @@ from litestar import Litestar
 from api.binding import Binding
 from api.catalog import Catalog, ProblemFacts
 from api.database import Database
+from api.keyring import Keyring
 from api.operations import Operation
 from api.passwords import Hasher
 from api.sealing import Sealer
@@ -47,6 +48,7 @@ class Service:
     settings: Settings
     database: Database
     hasher: Hasher
+    keyring: Keyring
     tokens: Tokens
     sealer: Sealer
     refresh: Callable[["RouteSet"], Awaitable[None]]

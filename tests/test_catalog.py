@@ -232,7 +232,7 @@ MEANING: dict[str, tuple[Probe, str]] = {
         "no function http.my_hash",
     ),
     "using a function that gives words": (
-        Probe(HASHED, tags=f"{POST}\n@verify password into password_hash using http.own_words()"),
+        Probe(HASHED, tags=f"{POST}\n@verify password into password_hash using http.own_rules()"),
         "has to return text",
     ),
     "avoiding a function that gives a hash": (

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'd748dab436558a7714a99523d10a981e4eb6a16668fc6cabf117445181aed337';
+set local pgroster.functions_digest = 'f0f3f8bc9f902fa6416a918559e1ee4e74a806f6ce41c40d9333ed341a64eebd';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -27,9 +27,11 @@ set local check_function_bodies = off;
 \ir private/count_route.sql
 \ir private/create_account.sql
 \ir private/current_actor.sql
+\ir private/current_consent.sql
 \ir private/current_session_id.sql
 \ir private/current_user_id.sql
 \ir private/cursor_mac.sql
+\ir private/declare_consent.sql
 \ir private/decoy_hash.sql
 \ir private/delete_ended_sessions.sql
 \ir private/delete_some.sql
@@ -38,6 +40,8 @@ set local check_function_bodies = off;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/erase_leftovers.sql
+\ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
@@ -57,7 +61,9 @@ set local check_function_bodies = off;
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
 \ir private/keyed_digest.sql
+\ir private/load_role.sql
 \ir private/load_user.sql
+\ir private/lock_account.sql
 \ir private/lock_custom_role.sql
 \ir private/lock_end.sql
 \ir private/lock_own_account.sql
@@ -123,6 +129,8 @@ set local check_function_bodies = off;
 \ir private/update_account.sql
 \ir private/use_recovery_code.sql
 \ir private/use_totp_step.sql
+\ir private/user_filter.sql
+\ir private/user_reply.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -142,6 +150,7 @@ set local role roster_audit_owner;
 set local role roster_owner;
 \ir http/challenge_totp.sql
 \ir http/claim_message.sql
+\ir http/count_visit.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
 \ir http/finish_message.sql
@@ -149,11 +158,11 @@ set local role roster_owner;
 \ir http/login_hash.sql
 \ir http/messages.sql
 \ir http/own_hash.sql
+\ir http/own_rules.sql
 \ir http/own_totp.sql
-\ir http/own_words.sql
 \ir http/password_words.sql
 \ir http/problems.sql
-\ir http/reset_words.sql
+\ir http/reset_rules.sql
 \ir http/routes.sql
 \ir http/types.sql
 \ir admin/act_as.sql
@@ -253,9 +262,11 @@ set local check_function_bodies = on;
 \ir private/count_route.sql
 \ir private/create_account.sql
 \ir private/current_actor.sql
+\ir private/current_consent.sql
 \ir private/current_session_id.sql
 \ir private/current_user_id.sql
 \ir private/cursor_mac.sql
+\ir private/declare_consent.sql
 \ir private/decoy_hash.sql
 \ir private/delete_ended_sessions.sql
 \ir private/delete_some.sql
@@ -264,6 +275,8 @@ set local check_function_bodies = on;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/erase_leftovers.sql
+\ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
@@ -283,7 +296,9 @@ set local check_function_bodies = on;
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
 \ir private/keyed_digest.sql
+\ir private/load_role.sql
 \ir private/load_user.sql
+\ir private/lock_account.sql
 \ir private/lock_custom_role.sql
 \ir private/lock_end.sql
 \ir private/lock_own_account.sql
@@ -349,6 +364,8 @@ set local check_function_bodies = on;
 \ir private/update_account.sql
 \ir private/use_recovery_code.sql
 \ir private/use_totp_step.sql
+\ir private/user_filter.sql
+\ir private/user_reply.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -368,6 +385,7 @@ set local role roster_audit_owner;
 set local role roster_owner;
 \ir http/challenge_totp.sql
 \ir http/claim_message.sql
+\ir http/count_visit.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
 \ir http/finish_message.sql
@@ -375,11 +393,11 @@ set local role roster_owner;
 \ir http/login_hash.sql
 \ir http/messages.sql
 \ir http/own_hash.sql
+\ir http/own_rules.sql
 \ir http/own_totp.sql
-\ir http/own_words.sql
 \ir http/password_words.sql
 \ir http/problems.sql
-\ir http/reset_words.sql
+\ir http/reset_rules.sql
 \ir http/routes.sql
 \ir admin/act_as.sql
 \ir admin/anonymize_expired_users.sql

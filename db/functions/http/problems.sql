@@ -33,6 +33,7 @@ as $$
     ('second_factor_active',    409, 'There is a second factor already.', 'Disable it first.'),
     ('no_second_factor',        409, 'There is no second factor that this could be about.', 'Enrol one first.'),
     ('too_many_api_keys',       409, 'The account has as many API keys as it may.', 'Revoke one that is not needed any more.'),
+    ('account_needs_consent',   409, 'The account rests on this consent.', 'To withdraw it, delete the account: POST /v1/me/delete.'),
     ('precondition_failed',     412, 'The thing has changed since you read it.', 'Read it again and repeat the change with the new ETag.'),
     ('body_too_large',          413, 'The body is larger than 64 KiB.', 'Send less.'),
     ('unsupported_media_type',  415, 'The body is not JSON.', 'Send Content-Type: application/json.'),
