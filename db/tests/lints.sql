@@ -163,7 +163,9 @@ select pg_temp.lint('one policy says which rows a role may read or write, unless
   '{"app.users roster_user r": "one''s own, and all for who holds users:read",
     "app.user_profiles roster_user r": "one''s own, and all for who holds users:read",
     "app.user_roles roster_user r": "one''s own, and all for who holds users:read",
-    "app.sessions roster_user r": "one''s own, and all for who holds sessions:manage"}');
+    "app.sessions roster_user r": "one''s own, and all for who holds sessions:manage",
+    "app.totp_factors roster_user r": "one''s own, and all for who holds users:read",
+    "app.api_keys roster_user r": "one''s own, and all for who holds api_keys:manage"}');
 select pg_temp.lint('a policy that lets somebody write looks at the row or at who it is, but for owners',
   $$select r.name || ' ' || p.polname from pg_policy p join our_relations r on r.oid = p.polrelid
     where p.polcmd <> 'r' and p.polroles <> array[r.owner]
@@ -242,8 +244,8 @@ select pg_temp.lint('a request calls functions with their owner''s rights in sch
     "private.read_cursor(text,text) roster_user": "checks what make_cursor signed",
     "private.now() roster_anonymous": "the time",
     "private.now() roster_user": "the time",
-    "private.refuse(text) roster_anonymous": "only refuses",
-    "private.refuse(text) roster_user": "only refuses"}');
+    "private.refuse(text,jsonb) roster_anonymous": "only refuses",
+    "private.refuse(text,jsonb) roster_user": "only refuses"}');
 select pg_temp.lint('a function composes SQL only where the tables are not known beforehand',
   $$select signature from our_functions where code ~* '\mexecute\M'$$,
   $$create function app.bad(t text) returns void language plpgsql set search_path = pg_catalog, pg_temp as 'begin execute t; end'$$, 'app.bad(text)',
