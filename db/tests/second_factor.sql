@@ -2,7 +2,7 @@
 -- conventions.sql. The service checks codes and tells which time step they belong to; here the steps are given directly.
 begin;
 set local search_path = pg_catalog, public;
-select plan(81);
+select plan(84);
 \ir people.psql
 
 create function pg_temp.sealed() returns text language sql as $$ select '0123456789abcdef.' || repeat('A', 64) $$;
@@ -156,6 +156,18 @@ select is(pg_temp.complete((select value from kept where name = 'eighth'), pg_te
 select is(pg_temp.outcome(null, $$select (api.login('ann', pg_temp.hash('a'))).token_type$$), 'Bearer', 'a login takes the password alone again');
 select is((select count(*) from pg_temp.events('mfa.disabled', 'ann')) || ' ' || (select count(*) from pg_temp.mails('mfa_disabled', 'ann@example.org')), '1 1', 'the log and the owner are told');
 select is(pg_temp.outcome('ann', format('select api.disable_mfa(pg_temp.hash(%L), %s)', 'a', pg_temp.step())), 'no_second_factor', 'there is nothing left to disable');
+
+-- What is left behind
+create function pg_temp.cleaned(kind text) returns text language sql as $$
+  select (pg_temp.outcome('operator', 'select admin.clean_expired_tokens()'))::jsonb ->> $1
+$$;
+do $$ begin perform pg_temp.outcome('ann', format('select api.enrol_mfa(%L, %L)', pg_temp.sealed(), pg_temp.hash('a'))), pg_temp.outcome(null, $q$select api.login('bob', pg_temp.hash('a'))$q$); end $$;
+select is(pg_temp.cleaned('totp_factors'), '0', 'an enrolment waits for its confirmation');
+call pg_temp.later('24 hours 1 minute');
+select is(pg_temp.cleaned('totp_factors'), '1', 'BR-307: for a day');
+call pg_temp.later('31 days');
+select ok(pg_temp.cleaned('login_challenges')::integer > 10, 'BR-307: challenges go like other tokens');
+do $$ begin perform pg_temp.sign_in(n) from unnest('{ann,bob,sue,adam}'::text[]) n; end $$;
 
 -- Others
 create function pg_temp.protect(name text) returns void language sql as $$
