@@ -51,9 +51,10 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     if route.statements.prepare is not None:
         headers = await _prepare(service, route, bound, context)
         context["stage"] = "call"
-    secret = totp.new_secret() if route.operation.tags.totp_secret is not None else None
-    if secret is not None and route.operation.tags.totp_secret is not None:
-        bound.arguments[route.operation.tags.totp_secret] = service.sealer.seal(secret)
+    secret: bytes | None = None
+    if (target := route.operation.tags.totp_secret) is not None:
+        secret = totp.new_secret()
+        bound.arguments[target] = service.sealer.seal(secret)
     try:
         reply = await service.database.call(route.statements.call, bound.arguments, context)
     except Problem as problem:

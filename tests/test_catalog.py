@@ -50,6 +50,7 @@ GRAMMAR: dict[str, tuple[Probe, str]] = {
     "error code twice": (Probe(tags="@http POST /v1/probes/{id}\n@errors 404 404"), "twice"),
     "malformed @hash": (Probe(tags="@http POST /v1/probes/{id}\n@hash password"), "@hash password"),
     "malformed @verify": (Probe(tags="@http POST /v1/probes/{id}\n@verify password into hash"), "@verify"),
+    "malformed @api_keys": (Probe(tags="@http POST /v1/probes/{id}\n@api_keys yes"), "@api_keys allowed"),
     "malformed @totp": (Probe(tags="@http POST /v1/probes/{id}\n@totp code into step"), "@totp code"),
     "malformed @totp_secret": (Probe(tags="@http POST /v1/probes/{id}\n@totp_secret s"), "@totp_secret s"),
     "@verify with a function elsewhere": (
@@ -197,6 +198,14 @@ MEANING: dict[str, tuple[Probe, str]] = {
         "same key or argument",
     ),
     "a hash that any request could set": (Probe(HASHED), "without @hash or @verify"),
+    "@api_keys where scopes decide": (
+        Probe(tags=f"{POST}\n@permission users:read\n@api_keys allowed"),
+        "a key's scopes decide",
+    ),
+    "@api_keys for everybody": (
+        Probe(tags=f"{POST}\n@api_keys allowed", callers="roster_anonymous, roster_user"),
+        "routes of roster_user",
+    ),
     "a time step that any request could set": (Probe("id uuid, step app.totp_step"), "without @totp"),
     "a sealed secret that any request could set": (Probe("id uuid, s app.sealed_secret"), "without @totp_secret"),
     "@totp into plain text": (
