@@ -24,7 +24,7 @@ def pgroster(database: TestDatabase, tmp_path: Path) -> Installation:
 def test_help_lists_every_command(pgroster: Installation) -> None:
     done = pgroster.run("--help")
     assert done.returncode == 0
-    for command in ("serve", "migrate", "rollback", "seed", "routes", "psql", "doctor"):
+    for command in ("serve", "migrate", "rollback", "seed", "routes", "keys", "psql", "doctor"):
         assert re.search(rf"^  {command} ", done.stdout, re.MULTILINE), command
 
 

@@ -151,9 +151,19 @@ def test_a_server_without_pgcrypto_is_refused(tmp_path: Path) -> None:
         shutil.rmtree(copy)
 
 
-def test_a_database_that_folds_only_ascii_is_refused(external: External, tmp_path: Path) -> None:
-    url = external.create("folds", options="locale 'C' template template0")
+@pytest.mark.parametrize("locale", ["locale 'C'", "locale 'C.UTF-8' locale_provider icu icu_locale 'tr-TR'"])
+def test_a_database_that_folds_letters_in_its_own_way_is_refused(
+    external: External, tmp_path: Path, locale: str
+) -> None:
+    if "icu" in locale and not has_icu(external):
+        pytest.skip("this PostgreSQL has no ICU, so a Turkish database was NOT tried")
+    url = external.create("folds", options=f"{locale} template template0")
     assert "É@ and é@" in one_line(command(tmp_path, url).run("migrate"))
+
+
+def has_icu(external: External) -> bool:
+    """Whether the server knows the locales of ICU."""
+    return bool(external.admin.execute("select from pg_collation where collprovider = 'i'").fetchall())
 
 
 def test_a_standby_is_refused(tmp_path: Path) -> None:

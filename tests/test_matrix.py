@@ -322,6 +322,9 @@ def test_each_caller_gets_the_declared_answer(world: World, document: dict[str, 
         answer = case.caller.request(route.partition(" ")[0], path, **body)
         expected[kind], got[kind] = status, str(answer.status_code)
         assert got[kind] in document[route]["responses"], f"{kind}: {got[kind]} is not documented: {answer.text}"
+        told = document[route]["responses"][got[kind]]["headers"]
+        for header in ("ETag", "RateLimit", "RateLimit-Policy"):
+            assert (header in answer.headers) == (header in told), f"{kind}: {header}"
         if answer.status_code >= 400:
             problem(answer)
             assert ("www-authenticate" in answer.headers) == (answer.status_code == 401), kind

@@ -69,7 +69,7 @@ from unnest(array['set role roster_owner', 'set role roster_dba', 'set role rost
   'create schema mine', 'create function public.f() returns integer language sql as ''select 1''', 'create table api.t ()', 'alter role roster_authenticator superuser',
   'grant roster_dba to roster_authenticator', 'select private.now()', 'select private.has_permission(''users:read'')', 'select audit.record_event(''a.b'')', 'select admin.act_as(''root'')',
   'alter table app.users disable row level security', 'alter table app.users disable trigger user', 'create policy p on app.users using (true)', 'drop table app.users',
-  'comment on function api.list_users(text,app.user_status,app.role_name,timestamptz,timestamptz,boolean,app.user_sort,text,app.page_size) is ''@http GET /v1/users''',
+  'comment on function api.get_stats() is ''@http GET /v1/stats''',
   'grant select on app.users to roster_authenticator', 'create or replace function api.get_me() returns api.user language sql as ''select null::api.user''',
   'alter default privileges for role roster_owner grant select on tables to roster_authenticator', 'set session_replication_role = replica', 'set log_statement = none',
   'alter database ' || quote_ident(current_database()) || ' set search_path = public', 'create extension pg_trgm', 'create publication p for all tables',

@@ -248,6 +248,7 @@ select pg_temp.lint('a function composes SQL only where the tables are not known
   '{"admin.use_pg_cron": "calls an extension that most servers do not have",
     "audit.create_partitions": "names partitions by their month",
     "private.delete_some": "cleans up any table",
+    "private.estimate_users": "explains the query of a list",
     "private.find_users": "leaves out what was not asked, so that an index serves; values are bound",
     "private.personal_data": "reads every table that refers to a person",
     "private.remove_personal_rows": "empties every table that refers to a person",
