@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'ab2364c170bb4e0f84d8012025aa4a7da916f98adc81e9beff39b0f64dd0cb8b';
+set local pgroster.functions_digest = '83ead08e22ced71202379144ec30dc686e91182a9ff1369176b2a537fc9cd300';
 \ir begin.sql
 
 -- In whatever order they name each other.

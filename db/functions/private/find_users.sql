@@ -41,7 +41,7 @@ begin
   into places
   using v_matches, find_users.status, role, created_after, created_before, after, max_rows, v_prefix, v_words;
   if is_counted and after is null and jsonb_array_length(places) < max_rows then
-    estimate := jsonb_array_length(places);
+    estimate := jsonb_array_length(places)::bigint;
   elsif is_counted then
     estimate := private.estimate_users(v_filter, v_matches, find_users.status, role, created_after, created_before, v_prefix, v_words);
   end if;
