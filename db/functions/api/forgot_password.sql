@@ -8,6 +8,7 @@ as $$
 declare
   v_account app.users;
 begin
+  perform private.hide_duration('100 ms');
   select u.* into v_account from app.users u where u.id = private.find_user(forgot_password.email) for update;
   if not private.count_mail(forgot_password.email) then
     return;

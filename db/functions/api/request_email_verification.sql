@@ -8,6 +8,7 @@ as $$
 declare
   v_account app.users;
 begin
+  perform private.hide_duration('100 ms');
   select u.* into v_account from app.users u where u.id = private.find_user(request_email_verification.email) for update;
   if not private.count_mail(request_email_verification.email) then
     return;
