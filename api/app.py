@@ -27,6 +27,7 @@ from api.settings import load as load_settings
 from api.state import RouteSet, Service
 from api.statements import Statement
 from api.tokens import Tokens
+from api.visits import counting
 
 log = logging.getLogger("pgroster")
 access_log = logging.getLogger("pgroster.request")
@@ -79,12 +80,13 @@ class Application:
                 message["headers"] = [*message["headers"], *own]
             await send(message)
 
+        send_counted = counting(service, exchange, scope, send_with_own)
         try:
             if _is_canonical(scope["path"]):
-                await service.current.app(scope, receive, send_with_own)
+                await service.current.app(scope, receive, send_counted)
             else:
                 answer = of_problem(Problem("not_found"), service.current.problems, exchange.request_id)
-                await answer(scope, receive, send_with_own)
+                await answer(scope, receive, send_counted)
         finally:
             handler = scope.get("route_handler")
             access_log.info(

@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = '1a65e7fa251fb21bd1e7c21435c65e44d9bb703441769024042918ed1de1aedd';
+set local pgroster.functions_digest = 'ab2364c170bb4e0f84d8012025aa4a7da916f98adc81e9beff39b0f64dd0cb8b';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -22,9 +23,11 @@ set local check_function_bodies = off;
 \ir private/count_route.sql
 \ir private/create_account.sql
 \ir private/current_actor.sql
+\ir private/current_consent.sql
 \ir private/current_session_id.sql
 \ir private/current_user_id.sql
 \ir private/cursor_mac.sql
+\ir private/declare_consent.sql
 \ir private/decoy_hash.sql
 \ir private/delete_ended_sessions.sql
 \ir private/delete_some.sql
@@ -33,6 +36,8 @@ set local check_function_bodies = off;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/erase_leftovers.sql
+\ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
@@ -47,7 +52,9 @@ set local check_function_bodies = off;
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
 \ir private/keyed_digest.sql
+\ir private/load_role.sql
 \ir private/load_user.sql
+\ir private/lock_account.sql
 \ir private/lock_custom_role.sql
 \ir private/lock_end.sql
 \ir private/lock_own_account.sql
@@ -98,6 +105,8 @@ set local check_function_bodies = off;
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_filter.sql
+\ir private/user_reply.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -116,6 +125,7 @@ set local role roster_audit_owner;
 \ir audit/values_digest.sql
 set local role roster_owner;
 \ir http/claim_message.sql
+\ir http/count_visit.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
 \ir http/finish_message.sql
@@ -205,9 +215,11 @@ set local check_function_bodies = on;
 \ir private/count_route.sql
 \ir private/create_account.sql
 \ir private/current_actor.sql
+\ir private/current_consent.sql
 \ir private/current_session_id.sql
 \ir private/current_user_id.sql
 \ir private/cursor_mac.sql
+\ir private/declare_consent.sql
 \ir private/decoy_hash.sql
 \ir private/delete_ended_sessions.sql
 \ir private/delete_some.sql
@@ -216,6 +228,8 @@ set local check_function_bodies = on;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/erase_leftovers.sql
+\ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
@@ -230,7 +244,9 @@ set local check_function_bodies = on;
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
 \ir private/keyed_digest.sql
+\ir private/load_role.sql
 \ir private/load_user.sql
+\ir private/lock_account.sql
 \ir private/lock_custom_role.sql
 \ir private/lock_end.sql
 \ir private/lock_own_account.sql
@@ -281,6 +297,8 @@ set local check_function_bodies = on;
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_filter.sql
+\ir private/user_reply.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -299,6 +317,7 @@ set local role roster_audit_owner;
 \ir audit/values_digest.sql
 set local role roster_owner;
 \ir http/claim_message.sql
+\ir http/count_visit.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
 \ir http/finish_message.sql
