@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '1a65e7fa251fb21bd1e7c21435c65e44d9bb703441769024042918ed1de1aedd';
-set local pgroster.functions_digest = 'ab2364c170bb4e0f84d8012025aa4a7da916f98adc81e9beff39b0f64dd0cb8b';
+set local pgroster.functions_digest = 'f5f44fdef96dfcbfdc5303db4deae42df7dbaf43400beb5a3501e0ec02f404e1';
 \ir begin.sql
 
 -- In whatever order they name each other.
