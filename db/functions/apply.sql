@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = '83ead08e22ced71202379144ec30dc686e91182a9ff1369176b2a537fc9cd300';
+set local pgroster.functions_digest = 'f5f44fdef96dfcbfdc5303db4deae42df7dbaf43400beb5a3501e0ec02f404e1';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -44,6 +45,7 @@ set local check_function_bodies = off;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/hide_duration.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql
@@ -235,6 +237,7 @@ set local check_function_bodies = on;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/hide_duration.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql

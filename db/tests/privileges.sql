@@ -173,6 +173,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.account_words(text,text)', 'dba user'),
   ('private.name_words(text,text)', 'dba user'),
   ('private.has_permission(text)', 'dba user'),
+  ('private.hide_duration(interval)', ''),
   ('private.import_row(text)', ''),
   ('private.imported_before(text,text)', ''),
   ('private.is_dba()', 'anonymous dba user'),
