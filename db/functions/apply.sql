@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '49afd803b20e1fd9a6e3ef4365be456c92468d67c167c98b6eb4c167fc055278';
+set local pgroster.functions_digest = '610bf4199a4178eb19250f1fab830e44e30b927e19efdb24ac3e4c26a2b1ef9e';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -144,6 +144,7 @@ set local role roster_owner;
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
@@ -334,6 +335,7 @@ set local role roster_owner;
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql

@@ -60,6 +60,7 @@ create temp table declared_callers (signature, roles) as values
   ('admin.cleanup_expired_data(integer)', 'dba'),
   ('admin.create_audit_partitions()', 'dba'),
   ('admin.erase_expired_salts()', 'dba'),
+  ('admin.export_user(uuid)', 'dba'),
   ('admin.import_user(app.email,app.username,app.password_hash,app.person_name,app.person_name,app.phone,app.locale,boolean,app.metadata)', 'dba'),
   ('admin.import_users(integer[],text[])', 'dba'),
   ('admin.refresh_reporting()', 'dba'),
