@@ -72,7 +72,7 @@ async def answer(service: Service, key: tuple[str, str], request: Request[Any, A
     exchange: Exchange = scope[EXCHANGE]
     exchange.is_counted = True
     headers = dict(scope["headers"])
-    token = bearer(headers.get(b"authorization"))
+    token = bearer(scope["headers"])
     try:
         body = await _read_body(request, headers)
         values = tuple(scope["path_params"].values())

@@ -40,12 +40,13 @@ def _problem(description: str, *headers: str) -> dict[str, Any]:
 _VERSION = {"headers": header_references(("ETag",))}
 _READINESS = {
     "type": "object",
-    "required": ["status", "routes"],
+    "required": ["status", "routes", "keys"],
     "properties": {
         "status": {"type": "string", "enum": ["ready", "stale", "unavailable"]},
         "database": {"type": "object"},
         "functions": {"type": "object"},
         "routes": {"type": "object"},
+        "keys": {"type": "object"},
         "reason": {"type": "string"},
     },
 }

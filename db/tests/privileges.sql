@@ -2,11 +2,9 @@
 -- here fails, and so does a missing one. Role names stand without their prefix roster_. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
+\ir catalog.psql
 select plan(18);
 
-create temp view our_schemas as
-  select n.oid, n.nspname as name, n.nspowner as owner, n.nspacl as acl
-  from pg_namespace n where n.nspname in ('app', 'api', 'admin', 'private', 'reporting', 'http', 'audit');
 create function pg_temp.short(role oid) returns text language sql
   return case role when 0 then 'public' else replace(pg_get_userbyid(role), 'roster_', '') end;
 
@@ -133,7 +131,7 @@ create temp table declared_callers (signature, roles) as values
   ('http.messages()', 'authenticator dba'),
   ('http.own_hash()', 'authenticator'),
   ('http.own_words()', 'authenticator'),
-  ('http.password_words(text,text)', 'authenticator'),
+  ('http.password_words(text,text,text,text)', 'authenticator'),
   ('http.problems()', 'authenticator dba'),
   ('http.reset_words(text)', 'authenticator'),
   ('http.routes()', 'authenticator dba'),

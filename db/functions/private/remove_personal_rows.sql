@@ -9,7 +9,7 @@ as $$
 declare
   v_table   record;
   v_rows    bigint;
-  v_removed jsonb := '{}';
+  v_removed jsonb := '{}'::jsonb;
 begin
   for v_table in
     select t.relation, t.predicate from private.personal_tables() t
