@@ -54,7 +54,8 @@ def _escape_at(pattern: str, position: int) -> str:
 
 def _escape(text: str) -> str:
     if code_point := _CODE_POINTS.fullmatch(text):
-        return f"\\u{{{int(code_point[1] or code_point[2], 16):X}}}"
+        # Beyond four digits every engine has its own form, but all take the character itself.
+        return text if code_point[1] else chr(int(code_point[2], 16))
     if len(text) < 2 or text[1] not in _ESCAPES:
         raise ValueError(f"{text} has no counterpart in ECMA-262")
     return text if text[1].isalnum() or text[1] in r"\^$.[]|()?*+{}/-" else text[1]

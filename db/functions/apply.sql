@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '610bf4199a4178eb19250f1fab830e44e30b927e19efdb24ac3e4c26a2b1ef9e';
-set local pgroster.functions_digest = 'ab2364c170bb4e0f84d8012025aa4a7da916f98adc81e9beff39b0f64dd0cb8b';
+set local pgroster.functions_digest = 'b6a43a1aada5a4dab72ca05c8d12eb3d6d889743499ae3d06b7c06ad356d15f9';
 \ir begin.sql
 
 -- In whatever order they name each other.

@@ -164,7 +164,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.end_sessions(uuid,text,uuid)', ''),
   ('private.erase_account(uuid,text)', ''),
   ('private.erase_leftovers(integer)', ''),
-  ('private.estimate_users(text,uuid[],text,text,timestamp with time zone,timestamp with time zone,text,tsquery)', ''),
+  ('private.estimate_users(uuid[],text,text,timestamp with time zone,timestamp with time zone,boolean,text,tsquery)', ''),
   ('private.expected_value(text,text)', ''),
   ('private.fail(text,integer)', 'anonymous dba user'),
   ('private.find_user(text)', ''),
@@ -234,7 +234,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.tg__touch_user()', ''),
   ('private.tg__unverify_phone()', ''),
   ('private.update_account(uuid,text[],text,text,text,text,text,text,jsonb)', 'dba user'),
-  ('private.user_filter(text,text,text,timestamp with time zone,timestamp with time zone,boolean,boolean)', ''),
+  ('private.user_filter(boolean,boolean,boolean,boolean,boolean,boolean,boolean)', ''),
   ('private.user_reply(uuid)', 'dba user'),
   ('private.uuid_v7()', 'audit_owner dba user'),
   ('private.welcome(app.users)', '');
