@@ -3,6 +3,7 @@
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = '83ead08e22ced71202379144ec30dc686e91182a9ff1369176b2a537fc9cd300';
 set local pgroster.functions_digest = 'f5f44fdef96dfcbfdc5303db4deae42df7dbaf43400beb5a3501e0ec02f404e1';
+set local pgroster.functions_digest = 'b6a43a1aada5a4dab72ca05c8d12eb3d6d889743499ae3d06b7c06ad356d15f9';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -146,6 +147,7 @@ set local role roster_owner;
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
@@ -337,6 +339,7 @@ set local role roster_owner;
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
