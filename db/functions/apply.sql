@@ -1,9 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '83ead08e22ced71202379144ec30dc686e91182a9ff1369176b2a537fc9cd300';
-set local pgroster.functions_digest = 'f5f44fdef96dfcbfdc5303db4deae42df7dbaf43400beb5a3501e0ec02f404e1';
-set local pgroster.functions_digest = 'b6a43a1aada5a4dab72ca05c8d12eb3d6d889743499ae3d06b7c06ad356d15f9';
+set local pgroster.functions_digest = 'cd05d78ac39f221ee02e3ca3f0869387bbd4e754df7a2d5ebc936aa2a7cf78ec';
 \ir begin.sql
 
 -- In whatever order they name each other.
