@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'f0f3f8bc9f902fa6416a918559e1ee4e74a806f6ce41c40d9333ed341a64eebd';
+set local pgroster.functions_digest = '42e4327baf824a43e0994ce6699f9003277b8f16e45f57666f12baeac54e20f8';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -50,6 +50,7 @@ set local check_function_bodies = off;
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
+\ir private/hide_duration.sql
 \ir private/identify.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
@@ -172,6 +173,7 @@ set local role roster_owner;
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/outdated_secrets.sql
@@ -285,6 +287,7 @@ set local check_function_bodies = on;
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
+\ir private/hide_duration.sql
 \ir private/identify.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
@@ -406,6 +409,7 @@ set local role roster_owner;
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/outdated_secrets.sql
