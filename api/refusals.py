@@ -63,6 +63,9 @@ def of_tags(function: FunctionFacts, tags: Tags, catalog: Catalog, reserved: tup
 def of_arguments(function: FunctionFacts, tags: Tags, types: Types) -> Iterator[str]:
     """Arguments that no request can fill, and placeholders that fill none."""
     names = [argument.name for argument in function.arguments if argument.name]
+    for name in tags.audit_arguments:
+        if name not in names:
+            yield f"@audit: {name} is no argument of the function"
     for placeholder in tags.placeholders:
         if placeholder not in names:
             yield f"the placeholder {{{placeholder}}} is no argument of the function"

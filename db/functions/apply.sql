@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '85c7f96c3b69bba1f25b9b858df06e018d2ae83efde82f1128aa9eb0cd14ade3';
+set local pgroster.functions_digest = 'c71734a6f6273f3dfa159b16a932fe97d877d337990fcb7164d60b8de76f5738';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -77,6 +77,7 @@ set local check_function_bodies = off;
 \ir private/require_user.sql
 \ir private/retry_after.sql
 \ir private/revoke_mailed_tokens.sql
+\ir private/roles_as_of.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
 \ir private/run_job.sql
@@ -91,24 +92,31 @@ set local check_function_bodies = off;
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
+\ir private/tg__record_postponement.sql
 \ir private/tg__refuse_moved_end.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_as_of.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/actions.sql
 \ir audit/append.sql
 \ir audit/create_partitions.sql
 \ir audit/erase_person.sql
+\ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/find_events.sql
 \ir audit/origin_digest.sql
 \ir audit/record_event.sql
+\ir audit/rows_as_of.sql
 \ir audit/tg__erase_only.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
@@ -144,6 +152,7 @@ set local role roster_owner;
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/user_as_of.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -160,6 +169,8 @@ set local role roster_owner;
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
+\ir api/get_user_history.sql
+\ir api/list_audit_actions.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
 \ir api/list_my_sessions.sql
@@ -259,6 +270,7 @@ set local check_function_bodies = on;
 \ir private/require_user.sql
 \ir private/retry_after.sql
 \ir private/revoke_mailed_tokens.sql
+\ir private/roles_as_of.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
 \ir private/run_job.sql
@@ -273,24 +285,31 @@ set local check_function_bodies = on;
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
+\ir private/tg__record_postponement.sql
 \ir private/tg__refuse_moved_end.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_as_of.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/actions.sql
 \ir audit/append.sql
 \ir audit/create_partitions.sql
 \ir audit/erase_person.sql
+\ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/find_events.sql
 \ir audit/origin_digest.sql
 \ir audit/record_event.sql
+\ir audit/rows_as_of.sql
 \ir audit/tg__erase_only.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
@@ -325,6 +344,7 @@ set local role roster_owner;
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/user_as_of.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -341,6 +361,8 @@ set local role roster_owner;
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
+\ir api/get_user_history.sql
+\ir api/list_audit_actions.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
 \ir api/list_my_sessions.sql

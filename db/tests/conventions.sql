@@ -6,7 +6,7 @@
 -- Each file is one transaction that is rolled back.
 begin;
 set local search_path = pg_catalog, public;
-select plan(60);
+select plan(61);
 
 -- What the rules are about: everything in the product's schemas but what an extension brought.
 create temp view our_schemas as
@@ -198,14 +198,10 @@ select is_empty(
 
 create temp table unaudited (name, reason) as values
   ('app.schema_migrations', 'says itself who deployed what when'),
-  ('private.clock', 'zero outside of tests'),
-  ('private.secrets', 'a key that nobody changes'),
-  ('app.login_sources', 'counters; each login and each failure is an event of its own'),
-  ('app.outbox', 'deliveries are not changes of accounts'),
-  ('app.rate_limits', 'counters'),
-  ('app.jobs', 'written at every run; says itself how that went'),
-  ('app.idempotency_keys', 'a cache of answers'),
-  ('http.deployed', 'says itself when'),
+  ('private.clock', 'zero outside of tests; only the owner, who cannot log in, moves it'),
+  ('app.rate_limits', 'counters of addresses, written with every request; a limit that is reached is an event'),
+  ('app.idempotency_keys', 'answers that are kept for a day; what led to them is recorded where it happened'),
+  ('http.deployed', 'says itself when; who may deploy is who may change the functions that record'),
   ('audit.audit_logs', 'the log');
 create temp view audited as
   select r.oid, r.name, r.relname, t.tgtype, t.tgqual, t.tgattr, t.tgnargs,
@@ -218,6 +214,11 @@ select set_eq(
   $$select name from our_relations where kind in ('r', 'p') and not is_partition$$,
   'every table leaves its changes in the log, or stands on the list of those that need not');
 select is_empty('select name from audited intersect select name from unaudited', 'no table stands on that list for nothing');
+select is_empty(
+  $$select a.name from audited a where not exists (
+      select from pg_trigger t where t.tgrelid = a.oid and t.tgname = '_000_refuse_truncate'
+        and t.tgfoid = 'private.tg__refuse_truncate()'::regprocedure and t.tgtype = 34)$$,
+  'and cannot be truncated, which would leave no row');
 select is_empty(
   $$select name from audited where tgtype <> 29 or tgqual is not null or cardinality(tgattr::int2[]) > 0 or tgnargs <> 4$$,
   'the audit trigger sees each row of every insert, update and delete, without a condition');
@@ -263,6 +264,7 @@ select is_empty(
 create temp table owners_rights (name, reason) as values
   ('private.live_sessions', 'policies look up identity through it; granted to nobody'),
   ('private.admins', 'counts administrators, whoever asks; granted to nobody'),
+  ('reporting.v_audit_events', 'the reading role has no right on the log behind it'),
   ('reporting.v_users_complete', 'the reading role has no right on the tables behind it');
 select is_empty(
   $$select name from our_relations where kind = 'v' and options::text !~ 'security_barrier'$$,

@@ -41,7 +41,7 @@ do $$ begin perform pg_temp.person(n) from unnest('{ann,audrey,sue}'::text[]) n;
 call pg_temp.grant_role('audrey', 'auditor');
 call pg_temp.grant_role('sue', 'support');
 do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "request_id": "seek"}', true);
-  for i in 1 .. 5 loop perform audit.record_event('test.sought', pg_temp.id('ann'), jsonb_build_object('n', i)); end loop;
+  for i in 1 .. 5 loop perform audit.record_event('phone.verification_failed', pg_temp.id('ann'), jsonb_build_object('n', i)); end loop;
   perform set_config('request.context', '{"address": "192.0.2.8"}', true); end $$;
 create function pg_temp.numbers(parameters text) returns text language plpgsql as $$
 declare
@@ -65,16 +65,16 @@ begin
 end
 $$;
 create function pg_temp.moment(n integer) returns timestamptz language sql security definer as
-  $$ select occurred_at from audit.audit_logs where action = 'test.sought' and details ->> 'n' = moment.n::text $$;
+  $$ select occurred_at from audit.audit_logs where action = 'phone.verification_failed' and details ->> 'n' = moment.n::text $$;
 
 call pg_temp.be('audrey');
-select is(pg_temp.numbers($$action => 'test.sought'$$), '5 4 3 2 1', 'by action, newest first');
+select is(pg_temp.numbers($$action => 'phone.verification_failed'$$), '5 4 3 2 1', 'by action, newest first');
 select is(pg_temp.numbers($$request_id => 'seek'$$), '5 4 3 2 1', 'by request');
-select is(pg_temp.numbers($$action => 'test.sought', user_id => pg_temp.id('ann')$$), '5 4 3 2 1', 'by person');
-select is(pg_temp.numbers($$action => 'test.sought', user_id => pg_temp.id('sue')$$), null, 'and nobody else');
-select is(pg_temp.numbers($$action => 'test.sought', "from" => pg_temp.moment(2), "to" => pg_temp.moment(4)$$), '3 2', 'from is included, to is not');
-select is(pg_temp.numbers($$action => 'test.sought', "limit" => 2$$), '5 4', 'a page at a time');
-select is(pg_temp.numbers($$action => 'no.such'$$), null, 'what is not there is an empty page');
+select is(pg_temp.numbers($$action => 'phone.verification_failed', user_id => pg_temp.id('ann')$$), '5 4 3 2 1', 'by person');
+select is(pg_temp.numbers($$action => 'phone.verification_failed', user_id => pg_temp.id('sue')$$), null, 'and nobody else');
+select is(pg_temp.numbers($$action => 'phone.verification_failed', "from" => pg_temp.moment(2), "to" => pg_temp.moment(4)$$), '3 2', 'from is included, to is not');
+select is(pg_temp.numbers($$action => 'phone.verification_failed', "limit" => 2$$), '5 4', 'a page at a time');
+select is(pg_temp.numbers($$action => 'no_such.thing'$$), null, 'what is not there is an empty page');
 select is(pg_temp.all_pages(3), pg_temp.all_pages(100), 'pages of three hold each row once');
 select is(cardinality(pg_temp.all_pages(7)), (select count(*)::integer from audit.audit_logs), 'and all of them');
 select is(pg_temp.outcome($$select api.list_audit_logs(cursor => 'forged-forged-forged-forged')$$), 'cursor_invalid', 'a forged cursor is refused');
