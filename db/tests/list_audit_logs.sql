@@ -1,7 +1,7 @@
 -- Reading the audit log. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(17);
+select plan(22);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -79,6 +79,14 @@ select is(pg_temp.all_pages(3), pg_temp.all_pages(100), 'pages of three hold eac
 select is(cardinality(pg_temp.all_pages(7)), (select count(*)::integer from audit.audit_logs), 'and all of them');
 select is(pg_temp.outcome($$select api.list_audit_logs(cursor => 'forged-forged-forged-forged')$$), 'cursor_invalid', 'a forged cursor is refused');
 select is((select (e.entity, e.actor_user_id, e.client_address, e.request_id)::text from unnest((api.list_audit_logs(request_id => 'seek', "limit" => 1)).items) e), '(,,192.0.2.7,seek)', 'a row says from where and in which request');
+
+select is((select count(*) from unnest((api.list_audit_logs(actor_user_id => pg_temp.id('audrey'), "limit" => 100)).items) e where e.actor_user_id = pg_temp.id('audrey')),
+  (select count(*) from audit.audit_logs where actor_user_id = pg_temp.id('audrey')), 'by who did it');
+select is(pg_temp.numbers($$actor_user_id => pg_temp.id('sue')$$), null, 'and nobody else');
+do $$ begin perform set_config('test.cursor', (api.list_audit_logs(action => 'phone.verification_failed', "limit" => 2)).next_cursor, true); end $$;
+select is(pg_temp.numbers(format($$action => 'phone.verification_failed', cursor => %L$$, current_setting('test.cursor'))), '3 2 1', 'a cursor goes on where the page ended');
+select is(pg_temp.outcome(format('select api.list_audit_logs(%s, cursor => %L)', filters, current_setting('test.cursor'))), 'cursor_invalid', 'BR-232: and belongs to its filters, not to ' || filters)
+from unnest(array['action => ''login.failed''', 'action => ''phone.verification_failed'', request_id => ''seek''']) filters;
 
 call pg_temp.be('sue');
 select is((api.list_audit_logs()).items, '{}', 'without audit:read row-level security shows nothing');
