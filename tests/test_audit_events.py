@@ -17,7 +17,8 @@ def service(shared_service: Service) -> Service:
 def rows_of(service: Service, answer: Any) -> list[tuple[Any, ...]]:
     """What a request left in the log: action, whom it is about, who did it, details."""
     return service.database.execute(
-        "select action, user_id::text, actor_user_id::text, details from audit.audit_logs where request_id = %s order by id",
+        "select action, user_id::text, actor_user_id::text, details"
+        " from audit.audit_logs where request_id = %s order by id",
         [answer.headers["x-request-id"]],
     ).fetchall()
 
