@@ -1,4 +1,4 @@
-"""Changes of any table by its owner, for a random walk: with values of other rows, or new ones where they have to be."""
+"""Changes of any table by its owner, for a random walk: values come from other rows, or are new where need be."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
