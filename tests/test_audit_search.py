@@ -57,7 +57,8 @@ class Plans:
         connection.execute("load 'auto_explain'")
         for setting in (
             "auto_explain.log_min_duration = 0", "auto_explain.log_nested_statements = on",
-            "auto_explain.log_analyze = on", "auto_explain.log_timing = off", "auto_explain.log_format = json", "client_min_messages = log",
+            "auto_explain.log_analyze = on", "auto_explain.log_timing = off",
+            "auto_explain.log_format = json", "client_min_messages = log",
             f"request.session = '{secret}'",
         ):  # fmt: skip
             connection.execute(f"set {setting}".encode())

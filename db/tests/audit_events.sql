@@ -1,7 +1,7 @@
 -- Events that change no row of their own, each as it is recorded, and the vocabulary. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(59);
+select plan(62);
 \ir people.psql
 do $$ begin
   perform pg_temp.person('ann'), pg_temp.person('bob'), pg_temp.person('root', 'admin'), pg_temp.person('audrey', 'auditor');
@@ -116,6 +116,10 @@ select is(pg_temp.events_at_the_door(pg_temp.enter('root', 'api.list_user_sessio
 -- Operators
 select is(pg_temp.events_of('operator', $$update app.jobs set next_run_at = '2999-01-01' where name = 'cleanup_expired_data' returning name$$) ~ '^job\.rescheduled - - \{"was": ".*", "name": "cleanup_expired_data", "next_run_at": "2999-01-01T00:00:00\+00:00"\}$', true, 'BR-230: a job that is put off');
 select is(pg_temp.events_of('operator', $$update app.jobs set next_run_at = private.now(), last_run_at = private.now() where name = 'cleanup_expired_data' returning name$$), null, 'a run of a job is no event');
+
+-- Truncation
+set constraints all immediate;
+select throws_ok(format('truncate %s cascade', name), 'UM403', null, format('BR-235: %s is not truncated', name)) from unnest('{app.users,app.outbox,private.secrets}'::text[]) name;
 
 -- The vocabulary
 select set_eq(
