@@ -21,7 +21,7 @@ from tests.waiting import until
 
 READY_SECONDS = 60
 STOP_SECONDS = 30
-UNWANTED = ("PGROSTER_", "PG", "DATABASE_", "MAKE", "MFLAGS")
+UNWANTED = ("PGROSTER_", "PG", "DATABASE_", "MAKE", "MFLAGS", "ARGS", "JOBS", "PYTEST_")
 
 
 @dataclass(frozen=True)

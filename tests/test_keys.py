@@ -67,6 +67,7 @@ def _pem(private: Any) -> bytes:
         ("x", _pem(generate_private_key(SECP384R1())), "no Ed25519 or P-256 private key"),
         ("x", _pem(OTHER.private), f"name it {OTHER.kid}.pem"),
     ],
+    ids=["text", "another curve", "another name"],
 )
 def test_a_file_that_is_no_key_stops_the_start(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     directory = tmp_path / "keys"
