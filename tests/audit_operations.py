@@ -85,7 +85,7 @@ def _anybody(walk: "Walk") -> Change | None:
             call("select api.forgot_password({})", email or "nobody@walk.example"),
             call("select api.request_email_verification({})", email or "nobody@walk.example"),
             call("select api.verify_email({})", token or "made up"),
-            call("select api.reset_password({}, {})", reset or "made up", HASH),
+            call("select api.reset_password({}, {}, true)", reset or "made up", HASH),
         ]
     )
     return Change(statement.split("(")[0], "roster_anonymous", statement)

@@ -76,7 +76,7 @@ select is(pg_temp.events_of(null, 'select api.request_email_verification(%L)', '
 select is(pg_temp.events_of(null, 'select api.forgot_password(%L)', 'nobody@example.net'), 'password.reset_requested - -', 'BR-230: a reset for nobody known');
 select is(pg_temp.events_of(null, 'select api.forgot_password(%L)', 'ann@example.net'), 'password.reset_requested ann -', 'BR-230: a reset');
 select is(pg_temp.events_of(null, format('select api.reset_password(%L, %L)', pg_temp.token('reset_password', 'ann@example.net'), pg_temp.hash('b'))), 'password.reset ann - {"purpose": "reset"}', 'BR-230: a password that was reset');
-select is(pg_temp.events_of(null, format('select api.reset_password(%L, %L)', pg_temp.token('invitation', 'dan@example.org'), pg_temp.hash('b'))),
+select is(pg_temp.events_of(null, format('select api.reset_password(%L, %L, true)', pg_temp.token('invitation', 'dan@example.org'), pg_temp.hash('b'))),
   'email.verified dan -; password.reset dan - {"purpose": "invitation"}', 'BR-230: an invitation that was taken up');
 do $$ begin perform pg_temp.sign_in('ann'); end $$;
 select is(pg_temp.events_of('ann', format('select api.change_password(%L, %L)', pg_temp.hash('c'), pg_temp.hash('b'))), 'password.changed ann ann', 'BR-230: a password that was changed');

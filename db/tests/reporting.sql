@@ -1,7 +1,8 @@
 -- What reporting tools read. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(21);
+\ir catalog.psql
+select plan(25);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -48,6 +49,7 @@ do $$ begin
   perform api.login('nobody', pg_temp.hash('nobody'));
 end $$;
 
+grant select on our_relations, secret_columns to public;
 create role pgroster_test_report login;
 grant roster_reporting to pgroster_test_report;
 set local session authorization pgroster_test_report;
@@ -63,9 +65,23 @@ select is(pg_temp.column_names('reporting.v_audit_events'), 'id occurred_at day 
 select is((select (day = (now() at time zone 'UTC')::date, action, is_request, count(*))::text from reporting.v_audit_events where action = 'account.registered' group by day, action, is_request), '(t,account.registered,t,4)', 'BR-233: events are counted by day and kind');
 select is((select reason || ' ' || coalesce(route, '-') from reporting.v_audit_events where action = 'login.failed'), 'unknown api.x()', 'BR-233: and by reason and route');
 select is_empty($$select action from reporting.v_audit_events e where e::text ~ '(ann|example\.org|192\.0\.2)'$$, 'BR-233: without what leads to anybody');
-select is(pg_temp.outcome(format('select from %s', relation)), '42501', 'a reporting tool does not read ' || relation)
-from unnest('{app.users,app.sessions,app.refresh_tokens,app.settings,app.outbox,audit.audit_logs,private.secrets,private.live_sessions,http.deployed}'::text[]) relation;
-select is((select count(*) from pg_stats where schemaname in ('app', 'audit', 'private')), 0::bigint, 'nor what the planner knows of them');
+select is_empty(
+  $$select r.name, verb from our_relations r, unnest('{select from %s,insert into %s default values,delete from %s,truncate %s}'::text[]) verb
+    where r.kind in ('r', 'p', 'v', 'm') and (r.schema <> 'reporting' or verb !~ '^select') and pg_temp.outcome(format(verb, r.name)) not in ('42501', '42809', '55000')$$,
+  'a reporting tool reads and writes nothing else: no base table, no view of another schema');
+select is_empty(
+  $$select s.schemaname, s.tablename, s.attname from pg_stats s where s.schemaname in ('app', 'api', 'admin', 'private', 'http', 'audit')
+    union all select x.schemaname, x.tablename, x.statistics_name from pg_stats_ext x where x.schemaname in ('app', 'api', 'admin', 'private', 'http', 'audit')$$,
+  'nor what the planner knows of their values');
+select is(pg_temp.outcome(statement), '42501', 'nor this: ' || statement)
+from unnest(array['select from pg_statistic', 'select from pg_statistic_ext_data', 'select from pg_authid', 'select pg_read_file(''postgresql.conf'')', 'select pg_ls_logdir()',
+  'copy (select 1) to program ''true''', 'select private.has_permission(''users:read'')', 'select http.login_hash(''ann'')', 'set role roster_user', 'set role roster_owner']) statement;
+select is_empty(
+  $$select a.query from pg_stat_activity a where a.usename <> 'pgroster_test_report' and a.query is distinct from '<insufficient privilege>' and a.backend_type = 'client backend'$$,
+  'nor what others run, with the errors that they get');
+select is_empty(
+  $$select a.attname from pg_attribute a join secret_columns c on c.attname = a.attname where a.attrelid in ('reporting.v_users_complete'::regclass, 'reporting.v_active_users_summary'::regclass)$$,
+  'and no column of a view is called like a secret');
 select is(pg_temp.outcome('insert into app.consents default values'), '42501', 'and writes nothing');
 select is(pg_temp.outcome('select admin.refresh_reporting()'), '42501', 'nor has anything counted again');
 reset session authorization;
