@@ -57,7 +57,7 @@ _REFERENCES: LiteralString = """
     where c.contype = 'f' and c.connamespace = 'app'::regnamespace
     order by 1, 2, 3"""
 _PROBLEMS: LiteralString = "select * from http.problems() order by status, code"
-_ACTIONS: LiteralString = 'select * from audit.actions() order by action collate "C"'
+_ACTIONS: LiteralString = "select * from http.actions()"
 _KINDS = {"r": "table", "p": "table, partitioned by month", "v": "view", "m": "materialized view"}
 
 

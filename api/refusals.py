@@ -54,6 +54,8 @@ def of_tags(function: FunctionFacts, tags: Tags, catalog: Catalog, reserved: tup
         yield f"{tags.method} is for functions that change something, but it is {volatility}; use GET, or VOLATILE"
     if tags.audit is not None and volatility == "VOLATILE":
         yield "@audit is for reads (STABLE); a VOLATILE function writes its own audit rows"
+    if tags.audit is not None and tags.audit not in catalog.events:
+        yield f"@audit {tags.audit}: audit.events() has no such event"
     if tags.permission is not None and "roster_anonymous" in function.callers:
         yield "@permission on a route that roster_anonymous may call: nobody without a session has a permission"
     if tags.segments[0] in reserved or tags.segments[0].startswith("{"):

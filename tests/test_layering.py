@@ -18,10 +18,8 @@ SEAM = {
     ("app", "schema_migrations"): {"migrate.py", "ledger.py", "plan.py", "doctor.py", "yoyo_steps.py"},
     ("admin", "run_due_job"): {"app.py"},
     ("admin", "import_users"): {"importing.py"},
-    ("audit", "actions"): {"documents.py"},
 }
-"""What some modules have to name to do their work: which functions and steps are deployed, the jobs, the import,
-a page of the reference."""
+"""What some modules have to name to do their work: which functions and steps are deployed, the jobs, the import."""
 RULES = {
     "a session's or a token's lifetime": r"(?i)\b(retry_grace|grace_|session_absolute|token_idle|token_ttl)",
     "a lock": r"(?i)\b(lockout|failed_login|locked_until)\b",

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '1c859ceefc08dafd0eaa5b9b0bef5ff1866ebc177baaf9392b9b733c9d22536b';
+set local pgroster.functions_digest = '845b676eceb98f44d1cd4da4d72d4e78a8b958c1a3716a29817744f94efe73f1';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -130,6 +130,7 @@ set local role roster_audit_owner;
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/actions.sql
 \ir http/claim_message.sql
 \ir http/count_visit.sql
 \ir http/enter.sql
@@ -332,6 +333,7 @@ set local role roster_audit_owner;
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/actions.sql
 \ir http/claim_message.sql
 \ir http/count_visit.sql
 \ir http/enter.sql

@@ -127,6 +127,7 @@ create temp table declared_callers (signature, roles) as values
   ('audit.tg__record_change()', 'owner'),
   ('audit.tg__refuse_change()', ''),
   ('audit.values_digest(bytea,jsonb,jsonb)', ''),
+  ('http.actions()', 'authenticator dba'),
   ('http.claim_message()', 'authenticator'),
   ('http.count_visit(jsonb)', 'authenticator'),
   ('http.enter(regprocedure,jsonb)', 'authenticator'),
