@@ -249,7 +249,7 @@ select pg_temp.lint('a function composes SQL only where the tables are not known
   '{"admin.use_pg_cron(text)": "calls an extension that most servers do not have",
     "audit.create_partitions(integer)": "names partitions by their month",
     "private.delete_some(regclass,text,timestamp with time zone,integer)": "cleans up any table",
-    "private.estimate_users(text,uuid[],text,text,timestamp with time zone,timestamp with time zone,text,tsquery)": "explains the query of a list",
+    "private.estimate_users(uuid[],text,text,timestamp with time zone,timestamp with time zone,boolean,text,tsquery)": "explains the query of a list",
     "private.find_users(text,text,text,timestamp with time zone,timestamp with time zone,boolean,text,jsonb,integer,boolean)": "leaves out what was not asked, so that an index serves; values are bound",
     "private.personal_data(uuid)": "reads every table that refers to a person",
     "private.remove_personal_rows(uuid)": "empties every table that refers to a person",
