@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'b6a43a1aada5a4dab72ca05c8d12eb3d6d889743499ae3d06b7c06ad356d15f9';
+set local pgroster.functions_digest = '0f68c17b8c3a52d3afc4fac740855e5faa8e5fe03dfbce12207076e83a9b55cb';
 \ir begin.sql
 
 -- In whatever order they name each other.
