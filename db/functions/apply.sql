@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'cd05d78ac39f221ee02e3ca3f0869387bbd4e754df7a2d5ebc936aa2a7cf78ec';
-set local pgroster.functions_digest = '845b676eceb98f44d1cd4da4d72d4e78a8b958c1a3716a29817744f94efe73f1';
+set local pgroster.functions_digest = 'c21054c45efa39a22255d131e100eab0fec666657ddc4fd0b84618e3bee07e77';
 \ir begin.sql
 
 -- In whatever order they name each other.
