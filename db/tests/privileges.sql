@@ -248,7 +248,6 @@ create temp table declared_callers (signature, roles) as values
   ('private.update_account(uuid,text[],text,text,text,text,text,text,jsonb)', 'dba user'),
   ('private.user_filter(boolean,boolean,boolean,boolean,boolean,boolean,boolean)', ''),
   ('private.user_as_of(uuid,timestamp with time zone)', ''),
-  ('private.user_filter(text,text,text,timestamp with time zone,timestamp with time zone,boolean,boolean)', ''),
   ('private.user_reply(uuid)', 'dba user'),
   ('private.uuid_v7()', 'audit_owner dba user'),
   ('private.welcome(app.users)', '');

@@ -21,7 +21,7 @@ begin
   if v_user.erased_at is not null then
     v_user.id := user_as_of.id;
     v_user.at := user_as_of.at;
-    v_user.created_at := v_account ->> 'created_at';
+    v_user.created_at := (v_account ->> 'created_at')::timestamptz;
     v_user.status := case when v_user.erased_at <= user_as_of.at then 'deleted' end;
     return v_user;
   end if;
