@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '42e4327baf824a43e0994ce6699f9003277b8f16e45f57666f12baeac54e20f8';
+set local pgroster.functions_digest = '1ab2fe6eaa940417ad96883991225d7518a8f76f5c1d4d290373eeb6f8eb15f0';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -106,6 +106,7 @@ set local check_function_bodies = off;
 \ir private/revoke_api_keys.sql
 \ir private/revoke_login_challenges.sql
 \ir private/revoke_mailed_tokens.sql
+\ir private/roles_as_of.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
 \ir private/run_job.sql
@@ -120,7 +121,9 @@ set local check_function_bodies = off;
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
+\ir private/tg__record_postponement.sql
 \ir private/tg__refuse_moved_end.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
@@ -130,6 +133,7 @@ set local check_function_bodies = off;
 \ir private/update_account.sql
 \ir private/use_recovery_code.sql
 \ir private/use_totp_step.sql
+\ir private/user_as_of.sql
 \ir private/user_filter.sql
 \ir private/user_reply.sql
 \ir private/uuid_v7.sql
@@ -137,18 +141,23 @@ set local check_function_bodies = off;
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/actions.sql
 \ir audit/append.sql
 \ir audit/create_partitions.sql
 \ir audit/erase_person.sql
+\ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/find_events.sql
 \ir audit/origin_digest.sql
 \ir audit/record_event.sql
+\ir audit/rows_as_of.sql
 \ir audit/tg__erase_only.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/actions.sql
 \ir http/challenge_totp.sql
 \ir http/claim_message.sql
 \ir http/count_visit.sql
@@ -186,6 +195,7 @@ set local role roster_owner;
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/user_as_of.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -209,6 +219,8 @@ set local role roster_owner;
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
+\ir api/get_user_history.sql
+\ir api/list_audit_actions.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
 \ir api/list_my_api_keys.sql
@@ -343,6 +355,7 @@ set local check_function_bodies = on;
 \ir private/revoke_api_keys.sql
 \ir private/revoke_login_challenges.sql
 \ir private/revoke_mailed_tokens.sql
+\ir private/roles_as_of.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
 \ir private/run_job.sql
@@ -357,7 +370,9 @@ set local check_function_bodies = on;
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
+\ir private/tg__record_postponement.sql
 \ir private/tg__refuse_moved_end.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
@@ -367,6 +382,7 @@ set local check_function_bodies = on;
 \ir private/update_account.sql
 \ir private/use_recovery_code.sql
 \ir private/use_totp_step.sql
+\ir private/user_as_of.sql
 \ir private/user_filter.sql
 \ir private/user_reply.sql
 \ir private/uuid_v7.sql
@@ -374,18 +390,23 @@ set local check_function_bodies = on;
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/actions.sql
 \ir audit/append.sql
 \ir audit/create_partitions.sql
 \ir audit/erase_person.sql
+\ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/find_events.sql
 \ir audit/origin_digest.sql
 \ir audit/record_event.sql
+\ir audit/rows_as_of.sql
 \ir audit/tg__erase_only.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/actions.sql
 \ir http/challenge_totp.sql
 \ir http/claim_message.sql
 \ir http/count_visit.sql
@@ -422,6 +443,7 @@ set local role roster_owner;
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/user_as_of.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -445,6 +467,8 @@ set local role roster_owner;
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
+\ir api/get_user_history.sql
+\ir api/list_audit_actions.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
 \ir api/list_my_api_keys.sql
