@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '1ab2fe6eaa940417ad96883991225d7518a8f76f5c1d4d290373eeb6f8eb15f0';
+set local pgroster.functions_digest = '6f9204da4d4ba470767f093b93a6800f2dfa4e2707b4b071417b0c5d77032a46';
 \ir begin.sql
 
 -- In whatever order they name each other.

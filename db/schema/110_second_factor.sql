@@ -97,9 +97,15 @@ grant select (user_id, confirmed_at) on app.totp_factors to roster_user;
 
 create trigger _200_touch_owner after insert or delete or update of confirmed_at on app.totp_factors
   for each row execute function private.tg__touch_owner();
+create trigger _000_refuse_truncate before truncate on app.totp_factors
+  for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.totp_factors
   for each row execute function audit.tg__record_change('user_id', 'user_id', 'sealed_secret', '');
+create trigger _000_refuse_truncate before truncate on app.recovery_codes
+  for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.recovery_codes
   for each row execute function audit.tg__record_change('user_id', 'id', 'code_hash', '');
+create trigger _000_refuse_truncate before truncate on app.login_challenges
+  for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.login_challenges
   for each row execute function audit.tg__record_change('user_id', 'id', 'token_hash', '');

@@ -61,5 +61,7 @@ create policy api_keys_read_all on app.api_keys for select to roster_user
 -- secret_hash is not granted: no request reads a digest. Keys are made and revoked by functions.
 grant select (id, user_id, name, prefix, scopes, created_at, last_used_at, expires_at, revoked_at) on app.api_keys to roster_user;
 
+create trigger _000_refuse_truncate before truncate on app.api_keys
+  for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.api_keys
   for each row execute function audit.tg__record_change('user_id', 'id', 'secret_hash', 'last_used_at');

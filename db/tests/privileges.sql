@@ -290,7 +290,6 @@ create temp table declared_callers (signature, roles) as values
   ('private.update_account(uuid,text[],text,text,text,text,text,text,jsonb)', 'dba user'),
   ('private.use_recovery_code(app.users,text)', ''),
   ('private.use_totp_step(uuid,bigint)', ''),
-  ('private.user_filter(text,text,text,timestamp with time zone,timestamp with time zone,boolean,boolean)', ''),
   ('private.user_filter(boolean,boolean,boolean,boolean,boolean,boolean,boolean)', ''),
   ('private.user_as_of(uuid,timestamp with time zone)', ''),
   ('private.user_reply(uuid)', 'dba user'),

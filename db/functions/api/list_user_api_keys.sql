@@ -16,6 +16,7 @@ $$;
 comment on function api.list_user_api_keys(uuid) is $$
 @http GET /v1/users/{id}/api-keys
 @permission api_keys:manage
+@audit user_api_keys.read id
 @errors not_found
 
 List an account's API keys, oldest first.

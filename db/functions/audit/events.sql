@@ -36,6 +36,7 @@ as $$
     ('request.rate_limited',         'A limit was reached, once a window however many requests follow.', 'policy: which limit'),
     ('request.refused',              'A request was not allowed: no session, no permission, no valid token.', 'code: the problem that was answered'),
     ('session.logged_out',           'A person signed out.', 'session_id: which'),
+    ('user_api_keys.read',           'Somebody looked at a person''s API keys.', null),
     ('user_history.read',            'Somebody looked up how an account was at a time.', 'at: which time'),
     ('user_sessions.read',           'Somebody looked at a person''s open sessions.', null),
     ('users.seeded',                 'An operator filled the database with made-up accounts.', 'count: how many; seed: of the generator')
