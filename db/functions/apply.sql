@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '85c7f96c3b69bba1f25b9b858df06e018d2ae83efde82f1128aa9eb0cd14ade3';
+set local pgroster.functions_digest = '6ce99a0c37c32c6f3be6d937673c471a0d6e379460b8a3f33c0a90c24bafef40';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -102,17 +102,33 @@ set local check_function_bodies = off;
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/add_seal.sql
 \ir audit/append.sql
+\ir audit/check_link.sql
+\ir audit/cover.sql
 \ir audit/create_partitions.sql
+\ir audit/epoch_end.sql
 \ir audit/erase_person.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/find_break.sql
+\ir audit/find_stray.sql
+\ir audit/next_seal.sql
 \ir audit/origin_digest.sql
 \ir audit/record_event.sql
+\ir audit/rows_of.sql
+\ir audit/seal.sql
+\ir audit/seal_batch.sql
+\ir audit/seal_text.sql
+\ir audit/seals_between.sql
+\ir audit/system_identifier.sql
 \ir audit/tg__erase_only.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
+\ir audit/unsealed.sql
 \ir audit/values_digest.sql
+\ir audit/verify.sql
+\ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/claim_message.sql
 \ir http/enter.sql
@@ -141,9 +157,11 @@ set local role roster_owner;
 \ir admin/restore_user.sql
 \ir admin/run_due_job.sql
 \ir admin/run_due_jobs.sql
+\ir admin/seal_audit.sql
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/verify_audit.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -284,17 +302,33 @@ set local check_function_bodies = on;
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/add_seal.sql
 \ir audit/append.sql
+\ir audit/check_link.sql
+\ir audit/cover.sql
 \ir audit/create_partitions.sql
+\ir audit/epoch_end.sql
 \ir audit/erase_person.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/find_break.sql
+\ir audit/find_stray.sql
+\ir audit/next_seal.sql
 \ir audit/origin_digest.sql
 \ir audit/record_event.sql
+\ir audit/rows_of.sql
+\ir audit/seal.sql
+\ir audit/seal_batch.sql
+\ir audit/seal_text.sql
+\ir audit/seals_between.sql
+\ir audit/system_identifier.sql
 \ir audit/tg__erase_only.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
+\ir audit/unsealed.sql
 \ir audit/values_digest.sql
+\ir audit/verify.sql
+\ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/claim_message.sql
 \ir http/enter.sql
@@ -322,9 +356,11 @@ set local role roster_owner;
 \ir admin/restore_user.sql
 \ir admin/run_due_job.sql
 \ir admin/run_due_jobs.sql
+\ir admin/seal_audit.sql
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/verify_audit.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql

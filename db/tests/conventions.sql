@@ -206,7 +206,8 @@ create temp table unaudited (name, reason) as values
   ('app.jobs', 'written at every run; says itself how that went'),
   ('app.idempotency_keys', 'a cache of answers'),
   ('http.deployed', 'says itself when'),
-  ('audit.audit_logs', 'the log');
+  ('audit.audit_logs', 'the log'),
+  ('audit.seals', 'the chain over the log');
 create temp view audited as
   select r.oid, r.name, r.relname, t.tgtype, t.tgqual, t.tgattr, t.tgnargs,
          string_to_array(encode(t.tgargs, 'escape'), '\000') as arguments
@@ -241,7 +242,7 @@ create temp view secret_columns as
   select c.* from our_columns c
   where c.kind in ('r', 'p', 'v', 'm')
     -- What seals a row of the log is there to be checked by whoever reads it; the salts go with the values.
-    and not (c.relation like 'audit.%' and c.attname ~ '^(values|origin)_(salt|digest)$')
+    and not (c.relation like 'audit.%' and c.attname ~ '^((values|origin)_salt|(.+_)?digest|checks)$')
     and (c.type in ('app.digest'::regtype, 'app.password_hash'::regtype, 'app.message_payload'::regtype, 'bytea'::regtype)
          or c.attname ~ '(_hash|_secret|_salt|_token|_key)$' and c.attname !~ '^(email|username)_key$');
 select is_empty(
@@ -255,7 +256,7 @@ select is_empty(
   'the audit trigger leaves every secret column''s value out');
 select is_empty(
   $$select c.name from our_columns c where c.relation like 'audit.%' and c.type in ('bytea'::regtype, 'app.digest'::regtype, 'app.password_hash'::regtype)
-      and c.attname !~ '^(values|origin)_(salt|digest)$'$$,
+      and c.attname !~ '^((values|origin)_salt|(.+_)?digest|checks)$'$$,
   'the audit log has no place for a secret');
 
 -- Views

@@ -1,0 +1,15 @@
+-- Revert pgroster:seals from pg
+
+begin;
+\ir ../join_audit_owner.sql
+set local role roster_owner;
+delete from app.jobs where name = 'seal_audit';
+set local role roster_audit_owner;
+drop view audit.sealed_rows;
+drop table audit.seals;
+drop index audit.audit_logs_transaction;
+set local role roster_owner;
+delete from app.schema_migrations where step = 'seals';
+set local role none;
+\ir ../leave_audit_owner.sql
+commit;
