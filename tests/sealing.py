@@ -74,7 +74,5 @@ def until_sealed(connection: psycopg.Connection[Any]) -> None:
 
 def chain(connection: psycopg.Connection[Any]) -> list[Any]:
     """What the seals cover, for a failure to tell."""
-    query = (
-        "select jsonb_agg(to_jsonb(s) - '{checks,digest}'::text[] order by number) from audit.seals s"
-    )
+    query = "select jsonb_agg(to_jsonb(s) - '{checks,digest}'::text[] order by number) from audit.seals s"
     return list(value(connection, query))

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '6ce99a0c37c32c6f3be6d937673c471a0d6e379460b8a3f33c0a90c24bafef40';
+set local pgroster.functions_digest = 'c27f6bde01e844b31a0b0fbfe9f4099dbfda441622648813441476a61be8fd6a';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -115,6 +115,7 @@ set local role roster_audit_owner;
 \ir audit/find_stray.sql
 \ir audit/next_seal.sql
 \ir audit/origin_digest.sql
+\ir audit/page_of_seals.sql
 \ir audit/record_event.sql
 \ir audit/rows_of.sql
 \ir audit/seal.sql
@@ -202,6 +203,7 @@ set local role roster_owner;
 \ir api/update_me.sql
 \ir api/update_role.sql
 \ir api/update_user.sql
+\ir api/verify_audit_logs.sql
 \ir api/verify_email.sql
 \ir api/verify_phone.sql
 
@@ -315,6 +317,7 @@ set local role roster_audit_owner;
 \ir audit/find_stray.sql
 \ir audit/next_seal.sql
 \ir audit/origin_digest.sql
+\ir audit/page_of_seals.sql
 \ir audit/record_event.sql
 \ir audit/rows_of.sql
 \ir audit/seal.sql
@@ -401,6 +404,7 @@ set local role roster_owner;
 \ir api/update_me.sql
 \ir api/update_role.sql
 \ir api/update_user.sql
+\ir api/verify_audit_logs.sql
 \ir api/verify_email.sql
 \ir api/verify_phone.sql
 
