@@ -134,9 +134,10 @@ def test_a_sealer_that_is_killed_leaves_the_chain_as_it_was() -> None:
     with own_server() as server:
         with psycopg.connect(server.admin_dsn, autocommit=True) as admin:
             write(admin, 5)
-        sealer = psycopg.connect(server.admin_dsn)
+        sealer, witness = psycopg.connect(server.admin_dsn), psycopg.connect(server.admin_dsn, autocommit=True)
         assert value(sealer, "select admin.seal_audit() ->> 'rows'") != "0"
         os.kill(sealer.info.backend_pid, signal.SIGKILL)
+        until(lambda: has_ended(witness), 60, "the server has thrown everybody out")
         sealer.close()
         until(lambda: is_up(server.admin_dsn), 60, "the server has recovered")
         with psycopg.connect(server.admin_dsn, autocommit=True) as admin:
@@ -145,6 +146,16 @@ def test_a_sealer_that_is_killed_leaves_the_chain_as_it_was() -> None:
             seal(admin)
             verdict = verify(admin)
             assert (verdict.is_intact, verdict.unsealed) == (True, 0)
+
+
+def has_ended(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a connection is of no use any more."""
+    try:
+        connection.execute("select")
+    except psycopg.OperationalError:
+        connection.close()
+        return True
+    return False
 
 
 def is_up(dsn: str) -> bool:

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'c27f6bde01e844b31a0b0fbfe9f4099dbfda441622648813441476a61be8fd6a';
+set local pgroster.functions_digest = '7c8763fa4ae064a435ef9a9420d5dc4358d36b8b89f1b242b972c81325f80ab3';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -107,15 +107,20 @@ set local role roster_audit_owner;
 \ir audit/check_link.sql
 \ir audit/cover.sql
 \ir audit/create_partitions.sql
+\ir audit/drop_partition.sql
 \ir audit/epoch_end.sql
 \ir audit/erase_person.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/export_rows.sql
+\ir audit/export_seals.sql
 \ir audit/find_break.sql
 \ir audit/find_stray.sql
 \ir audit/next_seal.sql
 \ir audit/origin_digest.sql
 \ir audit/page_of_seals.sql
+\ir audit/partitions.sql
+\ir audit/record_archive.sql
 \ir audit/record_event.sql
 \ir audit/rows_of.sql
 \ir audit/seal.sql
@@ -148,12 +153,17 @@ set local role roster_owner;
 \ir admin/act_as.sql
 \ir admin/anonymize_expired_users.sql
 \ir admin/anonymize_user.sql
+\ir admin/audit_partitions.sql
 \ir admin/clean_expired_tokens.sql
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
+\ir admin/drop_expired_audit.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_audit_rows.sql
+\ir admin/export_audit_seals.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
+\ir admin/record_audit_archive.sql
 \ir admin/refresh_reporting.sql
 \ir admin/restore_user.sql
 \ir admin/run_due_job.sql
@@ -309,15 +319,20 @@ set local role roster_audit_owner;
 \ir audit/check_link.sql
 \ir audit/cover.sql
 \ir audit/create_partitions.sql
+\ir audit/drop_partition.sql
 \ir audit/epoch_end.sql
 \ir audit/erase_person.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/export_rows.sql
+\ir audit/export_seals.sql
 \ir audit/find_break.sql
 \ir audit/find_stray.sql
 \ir audit/next_seal.sql
 \ir audit/origin_digest.sql
 \ir audit/page_of_seals.sql
+\ir audit/partitions.sql
+\ir audit/record_archive.sql
 \ir audit/record_event.sql
 \ir audit/rows_of.sql
 \ir audit/seal.sql
@@ -349,12 +364,17 @@ set local role roster_owner;
 \ir admin/act_as.sql
 \ir admin/anonymize_expired_users.sql
 \ir admin/anonymize_user.sql
+\ir admin/audit_partitions.sql
 \ir admin/clean_expired_tokens.sql
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
+\ir admin/drop_expired_audit.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_audit_rows.sql
+\ir admin/export_audit_seals.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
+\ir admin/record_audit_archive.sql
 \ir admin/refresh_reporting.sql
 \ir admin/restore_user.sql
 \ir admin/run_due_job.sql

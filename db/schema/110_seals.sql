@@ -73,6 +73,41 @@ create trigger _000_refuse_change before update or delete on audit.seals
 create trigger _001_refuse_truncate before truncate on audit.seals
   for each statement execute function audit.tg__refuse_change();
 
+-- What has been written to a file, so that its partition may go.
+create table audit.archives (
+  month         date not null,
+  file_digest   bytea not null constraint archives_file_digest_length check (octet_length(file_digest) = 32),
+  file_name     text not null,
+  file_size     bigint not null,
+  row_count     bigint not null,
+  last_seal     bigint not null,
+  archived_at   timestamptz not null,
+  database_role text not null,
+  constraint archives_pkey primary key (month, file_digest)
+);
+comment on index audit.archives_pkey is 'The archives of one partition: where month = ….';
+comment on table audit.archives is 'Files that partitions of the log were written to by `pgroster audit archive`. Append-only.';
+comment on column audit.archives.month is 'Partition.';
+comment on column audit.archives.file_digest is 'SHA-256 of the file.';
+comment on column audit.archives.file_name is 'Name that it had.';
+comment on column audit.archives.file_size is 'Its bytes.';
+comment on column audit.archives.row_count is 'Rows in it: all of the partition.';
+comment on column audit.archives.last_seal is 'The last seal over the partition when it was written.';
+comment on column audit.archives.archived_at is 'When it was written.';
+comment on column audit.archives.database_role is 'Database login that wrote it.';
+
+alter table audit.archives enable row level security;
+alter table audit.archives force row level security;
+create policy archives_append on audit.archives for insert to roster_audit_owner with check (true);
+create policy archives_owner_read on audit.archives for select to roster_audit_owner using (true);
+create policy archives_read on audit.archives for select to roster_auditor using (true);
+grant select on audit.archives to roster_auditor;
+
+create trigger _000_refuse_change before update or delete on audit.archives
+  for each row execute function audit.tg__refuse_change();
+create trigger _001_refuse_truncate before truncate on audit.archives
+  for each statement execute function audit.tg__refuse_change();
+
 -- The one definition of what a seal covers of a row. The personal parts are covered by their digests, so that they can be
 -- erased. A column that is added later is left out of the text where it is null: the seals over older rows then still hold.
 create view audit.sealed_rows with (security_invoker, security_barrier) as
@@ -111,3 +146,5 @@ comment on column audit.sealed_rows.origin_holds is 'The same for address and us
 set local role roster_owner;
 insert into app.jobs (name, command, run_every) values
   ('seal_audit', 'seal_audit', '20 seconds');
+insert into app.jobs (name, command, run_every, run_at) values
+  ('drop_expired_audit', 'drop_expired_audit', '1 day', '03:00');

@@ -207,7 +207,8 @@ create temp table unaudited (name, reason) as values
   ('app.idempotency_keys', 'a cache of answers'),
   ('http.deployed', 'says itself when'),
   ('audit.audit_logs', 'the log'),
-  ('audit.seals', 'the chain over the log');
+  ('audit.seals', 'the chain over the log'),
+  ('audit.archives', 'says itself who wrote what when; that is an event besides');
 create temp view audited as
   select r.oid, r.name, r.relname, t.tgtype, t.tgqual, t.tgattr, t.tgnargs,
          string_to_array(encode(t.tgargs, 'escape'), '\000') as arguments

@@ -1,4 +1,5 @@
--- What a seal's own rows cannot tell: a row that stands among sealed ones and that no seal has, in whichever partition.
+-- What a seal's own rows cannot tell: a row that stands among sealed ones and that no seal has, in whichever partition;
+-- also where a partition that was dropped is there again.
 create or replace function audit.find_stray(first bigint, last bigint) returns bigint
 language plpgsql
 stable
@@ -6,17 +7,22 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_epoch record;
-  v_end   bigint;
-  v_stray bigint;
+  v_dropped date[] := array(select s.month from audit.seals s where s.kind = 'drop');
+  v_epoch   record;
+  v_end     bigint;
+  v_stray   bigint;
 begin
   for v_epoch in
-    select s.epoch, min(s.after_id) as after_id, range_agg(s.ids) as ids,
-           (array_agg(s.from_transaction order by s.number))[1] as from_transaction,
+    select s.epoch, min(s.after_id) as after_id, (array_agg(s.from_transaction order by s.number))[1] as from_transaction,
            (array_agg(s.from_id order by s.number))[1] as from_id,
            (array_agg(s.to_transaction order by s.number desc))[1] as to_transaction,
            (array_agg(s.to_id order by s.number desc))[1] as to_id,
-           max(s.number) as last_number
+           max(s.number) as last_number,
+           -- A batch has a seal for each of its months; those that are not asked for are close by.
+           coalesce((
+             select range_agg(n.ids) from audit.seals n
+             where n.number between find_stray.first - 1000 and find_stray.last + 1000
+               and n.epoch = s.epoch and n.month <> all (v_dropped)), '{}') as ids
     from audit.seals s
     where s.number between find_stray.first and find_stray.last
     group by s.epoch order by s.epoch

@@ -1,4 +1,3 @@
--- A page ends with a whole batch: which rows stand among those of a batch is told by all of its seals together.
 create or replace function audit.page_of_seals(first bigint, last bigint, max_rows bigint, out last_of_page bigint, out digest bytea)
 language plpgsql
 stable
@@ -6,18 +5,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  select max(p.number) into last_of_page
-  from (select s.number, sum(s.row_count) over (order by s.number) - s.row_count as rows_before
+  select p.number, p.digest into last_of_page, page_of_seals.digest
+  from (select s.number, s.digest, sum(s.row_count) over (order by s.number) - s.row_count as rows_before
         from audit.seals s
         where s.number between page_of_seals.first and least(page_of_seals.last, page_of_seals.first + 1999)) p
-  where p.rows_before < max_rows;
-  select s.number, s.digest into last_of_page, page_of_seals.digest
-  from audit.seals s, audit.seals l
-  where l.number = last_of_page and s.number between l.number and l.number + 99
-    and (s.epoch, s.from_transaction, s.from_id, s.to_transaction, s.to_id)
-      = (l.epoch, l.from_transaction, l.from_id, l.to_transaction, l.to_id)
-    and (s.kind = 'rows' or s.number = l.number)
-  order by s.number desc limit 1;
+  where p.rows_before < max_rows
+  order by p.number desc limit 1;
 end
 $$;
 comment on function audit.page_of_seals(bigint, bigint, bigint) is 'The last of the seals from first to last, and its digest, that together cover about so many rows; null where there is none.';

@@ -3,10 +3,10 @@
 begin;
 \ir ../join_audit_owner.sql
 set local role roster_owner;
-delete from app.jobs where name = 'seal_audit';
+delete from app.jobs where name in ('seal_audit', 'drop_expired_audit');
 set local role roster_audit_owner;
 drop view audit.sealed_rows;
-drop table audit.seals;
+drop table audit.archives, audit.seals;
 drop index audit.audit_logs_transaction;
 set local role roster_owner;
 delete from app.schema_migrations where step = 'seals';
