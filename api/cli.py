@@ -1,4 +1,4 @@
-"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `import`, `routes`, `psql`, `doctor`.
+"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `import`, `routes`, `psql`, `doctor`, `audit`.
 
 A failure that the operator can mend is one line on stderr and a non-zero exit code, never a traceback.
 """
@@ -14,7 +14,7 @@ import click
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from api import doctor, loading, migrate, screens, seeds, serve, settings, strangers
+from api import audit, doctor, loading, migrate, screens, seeds, serve, settings, strangers
 from api.embedded import Server, running
 from api.servers import check_migratable
 from api.settings import OperatorError, Settings
@@ -186,6 +186,12 @@ def doctor_command(as_json: bool) -> None:
     checks = doctor.examine()
     screens.show_json([asdict(check) for check in checks]) if as_json else screens.show_checks(checks)
     raise SystemExit(1 if any(check.state == "fail" for check in checks) else 0)
+
+
+main.add_command(audit.group)
+
+
+main.add_command(audit.group)
 
 
 if __name__ == "__main__":

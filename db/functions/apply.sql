@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '7c8763fa4ae064a435ef9a9420d5dc4358d36b8b89f1b242b972c81325f80ab3';
+set local pgroster.functions_digest = '9e5d91047cd3a2aa12bdc83673b846a00bbef92d490c3e4c8e452e278ac1f7f3';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -115,6 +115,7 @@ set local role roster_audit_owner;
 \ir audit/export_rows.sql
 \ir audit/export_seals.sql
 \ir audit/find_break.sql
+\ir audit/find_seal.sql
 \ir audit/find_stray.sql
 \ir audit/next_seal.sql
 \ir audit/origin_digest.sql
@@ -153,6 +154,7 @@ set local role roster_owner;
 \ir admin/act_as.sql
 \ir admin/anonymize_expired_users.sql
 \ir admin/anonymize_user.sql
+\ir admin/audit_head.sql
 \ir admin/audit_partitions.sql
 \ir admin/clean_expired_tokens.sql
 \ir admin/cleanup_expired_data.sql
@@ -327,6 +329,7 @@ set local role roster_audit_owner;
 \ir audit/export_rows.sql
 \ir audit/export_seals.sql
 \ir audit/find_break.sql
+\ir audit/find_seal.sql
 \ir audit/find_stray.sql
 \ir audit/next_seal.sql
 \ir audit/origin_digest.sql
@@ -364,6 +367,7 @@ set local role roster_owner;
 \ir admin/act_as.sql
 \ir admin/anonymize_expired_users.sql
 \ir admin/anonymize_user.sql
+\ir admin/audit_head.sql
 \ir admin/audit_partitions.sql
 \ir admin/clean_expired_tokens.sql
 \ir admin/cleanup_expired_data.sql
