@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '9e5d91047cd3a2aa12bdc83673b846a00bbef92d490c3e4c8e452e278ac1f7f3';
+set local pgroster.functions_digest = 'af97f942e365bf9a7720a958632f4ccc5b2ae794a2c69a94395c015bf79fdb84';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -118,6 +118,7 @@ set local role roster_audit_owner;
 \ir audit/find_seal.sql
 \ir audit/find_stray.sql
 \ir audit/next_seal.sql
+\ir audit/opening.sql
 \ir audit/origin_digest.sql
 \ir audit/page_of_seals.sql
 \ir audit/partitions.sql
@@ -130,6 +131,7 @@ set local role roster_audit_owner;
 \ir audit/seals_between.sql
 \ir audit/system_identifier.sql
 \ir audit/tg__erase_only.sql
+\ir audit/tg__guard_ddl.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
 \ir audit/unsealed.sql
@@ -332,6 +334,7 @@ set local role roster_audit_owner;
 \ir audit/find_seal.sql
 \ir audit/find_stray.sql
 \ir audit/next_seal.sql
+\ir audit/opening.sql
 \ir audit/origin_digest.sql
 \ir audit/page_of_seals.sql
 \ir audit/partitions.sql
@@ -344,6 +347,7 @@ set local role roster_audit_owner;
 \ir audit/seals_between.sql
 \ir audit/system_identifier.sql
 \ir audit/tg__erase_only.sql
+\ir audit/tg__guard_ddl.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
 \ir audit/unsealed.sql

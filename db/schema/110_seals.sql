@@ -143,6 +143,22 @@ comment on column audit.sealed_rows.origin_salt is 'That salt; null when the ori
 comment on column audit.sealed_rows.values_hold is 'Whether the values fit their digest, or are erased together with their salt.';
 comment on column audit.sealed_rows.origin_holds is 'The same for address and user agent.';
 
+\ir ../functions/audit/opening.sql
+\ir ../functions/audit/tg__guard_ddl.sql
+
+-- Only a superuser can install event triggers. Without them the log relies on its owner, whom nobody can become but the
+-- login that migrates; `pgroster doctor` says so.
+set local role none;
+do $$
+begin
+  if (select r.rolsuper from pg_catalog.pg_roles r where r.rolname = current_user) then
+    create event trigger pgroster_guard_start on ddl_command_start execute function audit.tg__guard_ddl();
+    create event trigger pgroster_guard_end on ddl_command_end execute function audit.tg__guard_ddl();
+    create event trigger pgroster_guard_drop on sql_drop execute function audit.tg__guard_ddl();
+  end if;
+end
+$$;
+
 set local role roster_owner;
 insert into app.jobs (name, command, run_every) values
   ('seal_audit', 'seal_audit', '20 seconds');

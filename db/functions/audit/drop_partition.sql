@@ -18,7 +18,7 @@ begin
     return 'missing';
   elsif v_end > clock_timestamp() - interval '1 year' then
     return 'too_young';
-  elsif v_partition.unsealed > 0 then
+  elsif v_partition.unsealed > 0 or not exists (select from audit.seals) then
     return 'unsealed';
   elsif v_partition.archive is null and v_partition.rows > 0 and not without_archive then
     return 'not_archived';
@@ -27,19 +27,17 @@ begin
     return 'broken';
   end if;
   select s.* into v_seal from audit.seals s order by s.number desc limit 1;
-  if v_seal.number is not null then
-    v_seal := audit.next_seal(v_seal, drop_partition.at);
-    v_seal.kind := 'drop';
-    v_seal.month := drop_partition.month;
-    v_seal.row_count := v_partition.rows;
-    v_seal.ids := '{}';
-    v_seal.checks := '';
-    v_seal.rows_digest := coalesce(
-      (select a.file_digest from audit.archives a
-       where a.month = drop_partition.month and a.last_seal = v_partition.last_seal order by a.archived_at desc limit 1),
-      decode(repeat('00', 32), 'hex'));
-    perform audit.add_seal(v_seal);
-  end if;
+  v_seal := audit.next_seal(v_seal, drop_partition.at);
+  v_seal.kind := 'drop';
+  v_seal.month := drop_partition.month;
+  v_seal.row_count := v_partition.rows;
+  v_seal.ids := '{}';
+  v_seal.checks := '';
+  v_seal.rows_digest := coalesce(
+    (select a.file_digest from audit.archives a
+     where a.month = drop_partition.month and a.last_seal = v_partition.last_seal order by a.archived_at desc limit 1),
+    decode(repeat('00', 32), 'hex'));
+  perform audit.add_seal(v_seal);
   execute format('drop table audit.%I', 'audit_logs_' || to_char(drop_partition.month, 'YYYY_MM'));
   return 'dropped';
 end

@@ -1,0 +1,43 @@
+-- By what is there afterwards, not by what somebody seemed to do.
+create or replace function audit.opening() returns text
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tables oid[] := array['audit.audit_logs', 'audit.seals', 'audit.archives']::regclass[]::oid[]
+    || array(select i.inhrelid from pg_inherits i where i.inhparent = 'audit.audit_logs'::regclass);
+begin
+  return case
+    when exists (
+      select from pg_class c
+      where c.oid = any (v_tables)
+        and (not c.relrowsecurity or not c.relforcerowsecurity or c.relowner <> 'roster_audit_owner'::regrole)) then
+      'A table of the audit log would be open.'
+    when exists (
+      select from unnest(v_tables) t (oid)
+      where (select count(*) from pg_trigger g
+             where g.tgrelid = t.oid and g.tgenabled = 'O' and g.tgfoid = 'audit.tg__refuse_change()'::regprocedure) < 2) then
+      'A table of the audit log would lack the triggers that refuse changes.'
+    when exists (
+      select from pg_trigger g
+      where g.tgrelid = any (v_tables) and not g.tgisinternal
+        and (g.tgenabled <> 'O' or g.tgfoid not in ('audit.tg__refuse_change()'::regprocedure, 'audit.tg__erase_only()'::regprocedure)))
+      or exists (
+      select from pg_inherits i where i.inhparent = 'audit.audit_logs'::regclass and not exists (
+        select from pg_trigger g where g.tgrelid = i.inhrelid and g.tgfoid = 'audit.tg__erase_only()'::regprocedure)) then
+      'A table of the audit log would have other triggers.'
+    when exists (
+      select from audit.seals s
+      where s.kind = 'rows' and not exists (select from audit.seals d where d.kind = 'drop' and d.month = s.month)
+        and not exists (
+          select from pg_inherits i
+          where i.inhparent = 'audit.audit_logs'::regclass
+            and i.inhrelid = to_regclass('audit.audit_logs_' || to_char(s.month, 'YYYY_MM')))) then
+      'Sealed rows would leave the audit log.'
+    end;
+end
+$$;
+comment on function audit.opening() is 'What is open about the audit log: a table without its row-level security, owner or triggers, a sealed month without its partition; null where nothing is.';
+revoke all on function audit.opening() from public;
