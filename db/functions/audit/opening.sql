@@ -13,8 +13,10 @@ begin
     when exists (
       select from pg_class c
       where c.oid = any (v_tables)
-        and (not c.relrowsecurity or not c.relforcerowsecurity or c.relowner <> 'roster_audit_owner'::regrole)) then
-      'A table of the audit log would be open.'
+        and (not c.relrowsecurity or not c.relforcerowsecurity or c.relowner <> 'roster_audit_owner'::regrole or c.relpersistence <> 'p'))
+      or exists (select from pg_attribute a where a.attrelid = any (v_tables) and a.attisdropped)
+      or to_regclass('audit.sealed_rows') is null then
+      'A table of the audit log would be open, or lack something.'
     when exists (
       select from unnest(v_tables) t (oid)
       where (select count(*) from pg_trigger g
@@ -23,7 +25,7 @@ begin
     when exists (
       select from pg_trigger g
       where g.tgrelid = any (v_tables) and not g.tgisinternal
-        and (g.tgenabled <> 'O' or g.tgfoid not in ('audit.tg__refuse_change()'::regprocedure, 'audit.tg__erase_only()'::regprocedure)))
+        and (g.tgenabled <> 'O' or g.tgname <> all (array['_000_erase_only', '_000_refuse_change', '_001_refuse_truncate'])))
       or exists (
       select from pg_inherits i where i.inhparent = 'audit.audit_logs'::regclass and not exists (
         select from pg_trigger g where g.tgrelid = i.inhrelid and g.tgfoid = 'audit.tg__erase_only()'::regprocedure)) then
