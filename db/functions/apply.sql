@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'af97f942e365bf9a7720a958632f4ccc5b2ae794a2c69a94395c015bf79fdb84';
+set local pgroster.functions_digest = 'fc04ba11af9153f66caac06798b988072a9f77b651b149530c2c28bb99edc15e';
 \ir begin.sql
 
 -- In whatever order they name each other.
