@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'fc04ba11af9153f66caac06798b988072a9f77b651b149530c2c28bb99edc15e';
+set local pgroster.functions_digest = '07580cad0b1ea0c670187ef01c73bd70811e0e74815784ed3c67572b518801ac';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -22,9 +22,11 @@ set local check_function_bodies = off;
 \ir private/count_route.sql
 \ir private/create_account.sql
 \ir private/current_actor.sql
+\ir private/current_consent.sql
 \ir private/current_session_id.sql
 \ir private/current_user_id.sql
 \ir private/cursor_mac.sql
+\ir private/declare_consent.sql
 \ir private/decoy_hash.sql
 \ir private/delete_ended_sessions.sql
 \ir private/delete_some.sql
@@ -33,6 +35,8 @@ set local check_function_bodies = off;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/erase_leftovers.sql
+\ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
@@ -46,7 +50,9 @@ set local check_function_bodies = off;
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
 \ir private/keyed_digest.sql
+\ir private/load_role.sql
 \ir private/load_user.sql
+\ir private/lock_account.sql
 \ir private/lock_custom_role.sql
 \ir private/lock_end.sql
 \ir private/lock_own_account.sql
@@ -97,6 +103,8 @@ set local check_function_bodies = off;
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_filter.sql
+\ir private/user_reply.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -140,6 +148,7 @@ set local role roster_audit_owner;
 \ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/claim_message.sql
+\ir http/count_visit.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
 \ir http/finish_message.sql
@@ -238,9 +247,11 @@ set local check_function_bodies = on;
 \ir private/count_route.sql
 \ir private/create_account.sql
 \ir private/current_actor.sql
+\ir private/current_consent.sql
 \ir private/current_session_id.sql
 \ir private/current_user_id.sql
 \ir private/cursor_mac.sql
+\ir private/declare_consent.sql
 \ir private/decoy_hash.sql
 \ir private/delete_ended_sessions.sql
 \ir private/delete_some.sql
@@ -249,6 +260,8 @@ set local check_function_bodies = on;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/erase_leftovers.sql
+\ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
@@ -262,7 +275,9 @@ set local check_function_bodies = on;
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
 \ir private/keyed_digest.sql
+\ir private/load_role.sql
 \ir private/load_user.sql
+\ir private/lock_account.sql
 \ir private/lock_custom_role.sql
 \ir private/lock_end.sql
 \ir private/lock_own_account.sql
@@ -313,6 +328,8 @@ set local check_function_bodies = on;
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_filter.sql
+\ir private/user_reply.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -356,6 +373,7 @@ set local role roster_audit_owner;
 \ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/claim_message.sql
+\ir http/count_visit.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
 \ir http/finish_message.sql
