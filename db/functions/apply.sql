@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '07580cad0b1ea0c670187ef01c73bd70811e0e74815784ed3c67572b518801ac';
+set local pgroster.functions_digest = '046d08d0dd0869d1d8cf387ed0de5f9dd875ba4c10e1e70e946783c6eeca2412';
 \ir begin.sql
 
 -- In whatever order they name each other.

@@ -34,11 +34,13 @@ create table audit.seals (
 -- Random bytes do not compress.
 alter table audit.seals alter column checks set storage external;
 create index seals_month on audit.seals (month, number);
-create index seals_sealed_at on audit.seals (sealed_at);
+create index seals_dropped on audit.seals (month) where kind = 'drop';
+create index seals_sealed_at on audit.seals (sealed_at, number);
 create index seals_epoch on audit.seals (epoch, number);
 comment on index audit.seals_pkey is 'The chain: order by number.';
 comment on index audit.seals_month is 'The seals of one partition: where month = … order by number.';
-comment on index audit.seals_sealed_at is 'The seals of a time: where sealed_at >= ….';
+comment on index audit.seals_dropped is 'The months that were dropped: where kind = ''drop''.';
+comment on index audit.seals_sealed_at is 'The seals of a time: where sealed_at >= … order by sealed_at, number.';
 comment on index audit.seals_epoch is 'Where an epoch ends: where epoch > … order by epoch, number limit 1.';
 
 comment on table audit.seals is 'The chain of seals over the log, and over the partitions that have left it. Append-only.';

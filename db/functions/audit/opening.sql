@@ -31,12 +31,13 @@ begin
         select from pg_trigger g where g.tgrelid = i.inhrelid and g.tgfoid = 'audit.tg__erase_only()'::regprocedure)) then
       'A table of the audit log would have other triggers.'
     when exists (
-      select from audit.seals s
-      where s.kind = 'rows' and not exists (select from audit.seals d where d.kind = 'drop' and d.month = s.month)
+      select
+      from generate_series((select min(s.month) from audit.seals s), (select max(s.month) from audit.seals s), '1 month') m (month)
+      where (select s.kind from audit.seals s where s.month = m.month::date order by s.number desc limit 1) = 'rows'
         and not exists (
           select from pg_inherits i
           where i.inhparent = 'audit.audit_logs'::regclass
-            and i.inhrelid = to_regclass('audit.audit_logs_' || to_char(s.month, 'YYYY_MM')))) then
+            and i.inhrelid = to_regclass('audit.audit_logs_' || to_char(m.month, 'YYYY_MM')))) then
       'Sealed rows would leave the audit log.'
     end;
 end
