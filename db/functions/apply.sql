@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '046d08d0dd0869d1d8cf387ed0de5f9dd875ba4c10e1e70e946783c6eeca2412';
+set local pgroster.functions_digest = 'e73eea001a7bf63b52680345cb55e9b6a96e5e2d259ccbde93f02108ee075e5d';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -44,6 +44,7 @@ set local check_function_bodies = off;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/hide_duration.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql
@@ -174,6 +175,7 @@ set local role roster_owner;
 \ir admin/erase_expired_salts.sql
 \ir admin/export_audit_rows.sql
 \ir admin/export_audit_seals.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/record_audit_archive.sql
@@ -269,6 +271,7 @@ set local check_function_bodies = on;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/hide_duration.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql
@@ -398,6 +401,7 @@ set local role roster_owner;
 \ir admin/erase_expired_salts.sql
 \ir admin/export_audit_rows.sql
 \ir admin/export_audit_seals.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/record_audit_archive.sql
