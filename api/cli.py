@@ -1,5 +1,5 @@
-"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `import`, `reseal`, `routes`, `keys`, `psql`,
-`doctor`.
+"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `import`, `reseal`, `routes`, `keys`, `audit`,
+`psql`, `doctor`.
 
 A failure that the operator can mend is one line on stderr and a non-zero exit code, never a traceback.
 """
@@ -15,7 +15,7 @@ import click
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from api import doctor, loading, migrate, resealing, rotation, screens, seeds, serve, settings, strangers
+from api import audit, doctor, loading, migrate, resealing, rotation, screens, seeds, serve, settings, strangers
 from api.embedded import Server, running
 from api.servers import check_migratable
 from api.settings import OperatorError, Settings
@@ -202,6 +202,12 @@ def doctor_command(as_json: bool) -> None:
     checks = doctor.examine()
     screens.show_json([asdict(check) for check in checks]) if as_json else screens.show_checks(checks)
     raise SystemExit(1 if any(check.state == "fail" for check in checks) else 0)
+
+
+main.add_command(audit.group)
+
+
+main.add_command(audit.group)
 
 
 if __name__ == "__main__":

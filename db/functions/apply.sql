@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '6f9204da4d4ba470767f093b93a6800f2dfa4e2707b4b071417b0c5d77032a46';
+set local pgroster.functions_digest = '96c4e5e72369cf33ea5e2694bfbd76c6542721ae0d1f4930ce2430f9ddab476c';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -142,20 +142,45 @@ set local check_function_bodies = off;
 \ir private/words.sql
 set local role roster_audit_owner;
 \ir audit/actions.sql
+\ir audit/add_seal.sql
 \ir audit/append.sql
+\ir audit/check_link.sql
+\ir audit/cover.sql
 \ir audit/create_partitions.sql
+\ir audit/drop_partition.sql
+\ir audit/epoch_end.sql
 \ir audit/erase_person.sql
 \ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/export_rows.sql
+\ir audit/export_seals.sql
+\ir audit/find_break.sql
 \ir audit/find_events.sql
+\ir audit/find_seal.sql
+\ir audit/find_stray.sql
+\ir audit/next_seal.sql
+\ir audit/opening.sql
 \ir audit/origin_digest.sql
+\ir audit/page_of_seals.sql
+\ir audit/partitions.sql
+\ir audit/record_archive.sql
 \ir audit/record_event.sql
 \ir audit/rows_as_of.sql
+\ir audit/rows_of.sql
+\ir audit/seal.sql
+\ir audit/seal_batch.sql
+\ir audit/seal_text.sql
+\ir audit/seals_between.sql
+\ir audit/system_identifier.sql
 \ir audit/tg__erase_only.sql
+\ir audit/tg__guard_ddl.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
+\ir audit/unsealed.sql
 \ir audit/values_digest.sql
+\ir audit/verify.sql
+\ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/actions.sql
 \ir http/challenge_totp.sql
@@ -178,24 +203,32 @@ set local role roster_owner;
 \ir admin/act_as.sql
 \ir admin/anonymize_expired_users.sql
 \ir admin/anonymize_user.sql
+\ir admin/audit_head.sql
+\ir admin/audit_partitions.sql
 \ir admin/clean_expired_tokens.sql
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
+\ir admin/drop_expired_audit.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_audit_rows.sql
+\ir admin/export_audit_seals.sql
 \ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/outdated_secrets.sql
+\ir admin/record_audit_archive.sql
 \ir admin/refresh_reporting.sql
 \ir admin/replace_secrets.sql
 \ir admin/reset_mfa.sql
 \ir admin/restore_user.sql
 \ir admin/run_due_job.sql
 \ir admin/run_due_jobs.sql
+\ir admin/seal_audit.sql
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
 \ir admin/user_as_of.sql
+\ir admin/verify_audit.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -251,6 +284,7 @@ set local role roster_owner;
 \ir api/update_me.sql
 \ir api/update_role.sql
 \ir api/update_user.sql
+\ir api/verify_audit_logs.sql
 \ir api/verify_email.sql
 \ir api/verify_phone.sql
 
@@ -391,20 +425,45 @@ set local check_function_bodies = on;
 \ir private/words.sql
 set local role roster_audit_owner;
 \ir audit/actions.sql
+\ir audit/add_seal.sql
 \ir audit/append.sql
+\ir audit/check_link.sql
+\ir audit/cover.sql
 \ir audit/create_partitions.sql
+\ir audit/drop_partition.sql
+\ir audit/epoch_end.sql
 \ir audit/erase_person.sql
 \ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/export_rows.sql
+\ir audit/export_seals.sql
+\ir audit/find_break.sql
 \ir audit/find_events.sql
+\ir audit/find_seal.sql
+\ir audit/find_stray.sql
+\ir audit/next_seal.sql
+\ir audit/opening.sql
 \ir audit/origin_digest.sql
+\ir audit/page_of_seals.sql
+\ir audit/partitions.sql
+\ir audit/record_archive.sql
 \ir audit/record_event.sql
 \ir audit/rows_as_of.sql
+\ir audit/rows_of.sql
+\ir audit/seal.sql
+\ir audit/seal_batch.sql
+\ir audit/seal_text.sql
+\ir audit/seals_between.sql
+\ir audit/system_identifier.sql
 \ir audit/tg__erase_only.sql
+\ir audit/tg__guard_ddl.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
+\ir audit/unsealed.sql
 \ir audit/values_digest.sql
+\ir audit/verify.sql
+\ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/actions.sql
 \ir http/challenge_totp.sql
@@ -426,24 +485,32 @@ set local role roster_owner;
 \ir admin/act_as.sql
 \ir admin/anonymize_expired_users.sql
 \ir admin/anonymize_user.sql
+\ir admin/audit_head.sql
+\ir admin/audit_partitions.sql
 \ir admin/clean_expired_tokens.sql
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
+\ir admin/drop_expired_audit.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_audit_rows.sql
+\ir admin/export_audit_seals.sql
 \ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/outdated_secrets.sql
+\ir admin/record_audit_archive.sql
 \ir admin/refresh_reporting.sql
 \ir admin/replace_secrets.sql
 \ir admin/reset_mfa.sql
 \ir admin/restore_user.sql
 \ir admin/run_due_job.sql
 \ir admin/run_due_jobs.sql
+\ir admin/seal_audit.sql
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
 \ir admin/user_as_of.sql
+\ir admin/verify_audit.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -499,6 +566,7 @@ set local role roster_owner;
 \ir api/update_me.sql
 \ir api/update_role.sql
 \ir api/update_user.sql
+\ir api/verify_audit_logs.sql
 \ir api/verify_email.sql
 \ir api/verify_phone.sql
 

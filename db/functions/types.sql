@@ -172,6 +172,30 @@ create type api.audit_action_list as (
 comment on type api.audit_action_list is 'The vocabulary of the audit log.';
 comment on column api.audit_action_list.items is 'The actions, by name.';
 
+create type api.audit_verification as (
+  is_intact    boolean,
+  seals        bigint,
+  rows         bigint,
+  last_seal    bigint,
+  last_digest  text,
+  problem      text,
+  broken_seal  bigint,
+  broken_row   bigint,
+  unsealed     bigint,
+  next_cursor  text
+);
+comment on type api.audit_verification is 'What came of verifying a part of the audit log.';
+comment on column api.audit_verification.is_intact is 'Whether every seal and every row of this part is as it was sealed.';
+comment on column api.audit_verification.seals is 'Seals that hold.';
+comment on column api.audit_verification.rows is 'Rows that were compared with their seals.';
+comment on column api.audit_verification.last_seal is 'Number of the last seal of this part; null where it has none. (nullable)';
+comment on column api.audit_verification.last_digest is 'Digest of that seal (hex), to be kept elsewhere. (nullable)';
+comment on column api.audit_verification.problem is 'What does not fit: seal_missing, seal_changed, seal_misplaced, row_missing, row_added, row_changed, values_changed, origin_changed or erased_unrecorded. (nullable)';
+comment on column api.audit_verification.broken_seal is 'The first seal that does not hold. (nullable)';
+comment on column api.audit_verification.broken_row is 'Id of the first row that does not fit. (nullable)';
+comment on column api.audit_verification.unsealed is 'Rows that wait for their seal; null but on the last page of what has no end. (nullable)';
+comment on column api.audit_verification.next_cursor is 'Where the next part starts; null after the last one or a break. (nullable)';
+
 create type api.role as (
   name        text,
   description text,

@@ -251,6 +251,7 @@ select pg_temp.lint('a function composes SQL only where the tables are not known
   $$create function app.bad(t text) returns void language plpgsql set search_path = pg_catalog, pg_temp as 'begin execute t; end'$$, 'app.bad',
   '{"admin.use_pg_cron": "calls an extension that most servers do not have",
     "audit.create_partitions": "names partitions by their month",
+    "audit.drop_partition": "the same",
     "audit.find_events": "leaves out what was not asked, so that an index serves; values are bound",
     "private.delete_some": "cleans up any table",
     "private.estimate_users": "explains the query of a list",
