@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '96c4e5e72369cf33ea5e2694bfbd76c6542721ae0d1f4930ce2430f9ddab476c';
+set local pgroster.functions_digest = '8a3950d0cdc2c7144f3c30b6b7d6bc416121601733c52a18e4e1e432010a4282';
 \ir begin.sql
 
 -- In whatever order they name each other.

@@ -1,7 +1,7 @@
 -- Events that change no row of their own, each as it is recorded, and the vocabulary. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(71);
+select plan(72);
 \ir people.psql
 do $$ begin
   perform pg_temp.person('ann'), pg_temp.person('bob'), pg_temp.person('root', 'admin'), pg_temp.person('audrey', 'auditor');
@@ -107,6 +107,7 @@ select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.list_audit_log
   'audit_logs.read audrey audrey {"action": "login.failed"}', 'BR-204: the log, with its filters');
 select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.list_audit_logs(uuid,uuid,app.audit_action,timestamptz,timestamptz,text,text,app.page_size)', jsonb_build_object('arguments', jsonb_build_object('user_id', pg_temp.id('bob'))))),
   'audit_logs.read bob audrey', 'BR-204: of one person, about that person');
+select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.verify_audit_logs(timestamptz,timestamptz,text)')), 'audit_logs.verified audrey audrey', 'BR-204: a verification of the log');
 select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.get_user_history(uuid,timestamptz)', jsonb_build_object('arguments', jsonb_build_object('id', pg_temp.id('bob'), 'at', '2026-01-01T00:00:00Z')))),
   'user_history.read bob audrey {"at": "2026-01-01T00:00:00Z"}', 'BR-204: how somebody''s account was');
 select is(pg_temp.events_of('operator', $$select (admin.user_as_of(%L, '9999-01-01')).id$$, pg_temp.id('bob')::text), 'user_history.read bob - {"at": "9999-01-01T00:00:00+00:00"}', 'BR-204: also in psql');
@@ -140,8 +141,9 @@ select throws_ok(format('truncate %s cascade', name), 'UM403', null, format('BR-
 
 -- The vocabulary
 select set_eq(
-  $$select distinct l.action from audit.audit_logs l where l.entity is null union values ('users.seeded')$$,
-  'select e.action from audit.events() e', 'BR-231: every event of the vocabulary has happened above, and no other (seeding has tests of its own)');
+  $$select distinct l.action from audit.audit_logs l where l.entity is null
+    union values ('users.seeded'), ('audit_partitions.archived'), ('audit_partitions.dropped')$$,
+  'select e.action from audit.events() e', 'BR-231: every event of the vocabulary has happened above, and no other (seeding, archives and the drop of months have tests of their own)');
 create temp view named_events as
   select p.oid::regprocedure as source, e[1] as action
   from pg_proc p, regexp_matches(p.prosrc, 'audit\.record_event\(([^;]*?)\)', 'g') c, regexp_matches(c[1], '''([a-z_]+\.[a-z_]+)''', 'g') e

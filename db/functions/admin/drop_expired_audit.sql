@@ -10,7 +10,7 @@ declare
   v_month   record;
   v_outcome text;
   v_dropped jsonb;
-  v_kept    jsonb := '[]';
+  v_kept    jsonb := jsonb_build_array();
   v_waiting text := current_setting('lock_timeout');
 begin
   perform set_config('lock_timeout', '2s', true);

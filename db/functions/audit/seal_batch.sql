@@ -31,7 +31,7 @@ begin
       v_end := v_xmin;
       v_until := 9223372036854775807;
     end if;
-    select count(*) as rows, max(b.id) as last_id, array_agg(distinct b.month order by b.month) as months,
+    select count(*)::integer as rows, max(b.id) as last_id, array_agg(distinct b.month order by b.month) as months,
            (array_agg(b.transaction_id order by b.transaction_id desc, b.id desc))[1] as to_transaction,
            (array_agg(b.id order by b.transaction_id desc, b.id desc))[1] + 1 as to_id
     into v_batch

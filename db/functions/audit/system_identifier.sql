@@ -8,7 +8,7 @@ begin
   if has_function_privilege('pg_control_system()', 'execute') then
     return (select c.system_identifier from pg_control_system() c);
   end if;
-  return 0;
+  return 0::bigint;
 end
 $$;
 comment on function audit.system_identifier() is 'Which cluster this is; 0 where the server does not tell.';

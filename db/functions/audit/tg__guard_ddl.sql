@@ -6,7 +6,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_who     name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+  v_who     name := coalesce(nullif(current_setting('role'), 'none')::name, session_user);
   v_problem text;
 begin
   if (select r.rolsuper from pg_roles r where r.rolname = session_user) then
