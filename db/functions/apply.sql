@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '6f9204da4d4ba470767f093b93a6800f2dfa4e2707b4b071417b0c5d77032a46';
+set local pgroster.functions_digest = 'cec30af39896635c94220735ab5924727e59d584cb2040c0ba57f24bdadde263';
 \ir begin.sql
 
 -- In whatever order they name each other.

@@ -11,7 +11,7 @@ declare
 begin
   v_reply.is_active := private.has_second_factor(v_user_id);
   select f.confirmed_at into v_reply.confirmed_at from app.totp_factors f where f.user_id = v_user_id;
-  select count(*) into v_reply.recovery_codes_left from app.recovery_codes c where c.user_id = v_user_id and c.used_at is null;
+  select count(*)::integer into v_reply.recovery_codes_left from app.recovery_codes c where c.user_id = v_user_id and c.used_at is null;
   select s.methods into v_reply.methods from app.sessions s where s.id = private.current_session_id();
   return v_reply;
 end

@@ -14,9 +14,9 @@ begin
   elsif v_obstacle is not null then
     null;
   elsif verified_step is not null and private.use_totp_step(account.id, verified_step) then
-    return '{pwd,otp,mfa}';
+    return array['pwd', 'otp', 'mfa'];
   elsif verified_step is null and private.use_recovery_code(account, recovery_code) then
-    return '{pwd,mfa}';
+    return array['pwd', 'mfa'];
   else
     v_obstacle := case when verified_step > 0 then 'used_code' else 'wrong_code' end;
     perform private.count_failed_login(account);

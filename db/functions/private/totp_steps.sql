@@ -6,7 +6,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_step bigint := floor(extract(epoch from private.now()) / 30);
+  v_step bigint := floor(extract(epoch from private.now()) / 30)::bigint;
 begin
   return array[v_step, v_step - 1, v_step + 1];
 end
