@@ -2,7 +2,6 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = '8a3950d0cdc2c7144f3c30b6b7d6bc416121601733c52a18e4e1e432010a4282';
-set local pgroster.functions_digest = 'cec30af39896635c94220735ab5924727e59d584cb2040c0ba57f24bdadde263';
 \ir begin.sql
 
 -- In whatever order they name each other.
