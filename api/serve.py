@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from api import logs
 from api.settings import OperatorError, Settings, local_url
@@ -101,9 +101,24 @@ def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], No
 class Supervisor(Multiprocess):
     """uvicorn's supervisor of several workers, for which a closed terminal means to stop."""
 
+    has_served = False
+
     def handle_hup(self) -> None:
         """Stop instead of replacing the workers."""
         self.handle_term()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that died, also while they cannot start: the others serve on, and the database comes back.
+
+        uvicorn stops them all with one that does not start; here that holds until all have been ready once.
+        """
+        self.has_served = self.has_served or all(worker.is_ready() for worker in self.processes)
+        if self.has_served:
+            for position, worker in enumerate(self.processes):
+                if worker.exitcode == STARTUP_FAILURE:
+                    self.processes[position] = Process(self.config, self.sockets)
+                    self.processes[position].start()
+        super().keep_subprocess_alive()
 
 
 def application() -> "Application":
