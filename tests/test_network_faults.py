@@ -108,11 +108,11 @@ def test_a_connection_that_is_reset_in_the_middle_of_a_change_is_a_503_and_no_ha
     ann, bob = member(service), member(service)
 
     def cut() -> None:
-        with held(service, ann):
-            until(partial(is_waiting, service), 15, "the change waits")
-            proxy.reset()
+        until(partial(is_waiting, service), 15, "the change waits")
+        proxy.reset()
 
-    answer = together(partial(rename, ann, "Cut"), cut)[0]
+    with held(service, ann):
+        answer = together(partial(rename, ann, "Cut"), cut)[0]
     assert answer is not None
     assert problem(answer) == (503, "database_unavailable")
     assert int(answer.headers["retry-after"]) > 0
