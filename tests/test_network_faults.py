@@ -23,6 +23,10 @@ from tests.waiting import together, until
 SECRET = "the heron stands in the reeds"
 SPARE_SECONDS = 8  # what a busy machine adds
 RECOVERY_SECONDS = 10
+AT_WORK = """
+    select count(distinct query) from pg_stat_activity
+    where usename = 'roster_authenticator' and query_start > clock_timestamp() - interval '7 seconds'
+      and (query like '%claim_message()' or query like '%functions_digest from http.deployed')"""
 HELLO = route("hello() returns text", "return 'hello';", "@http GET /v1/hello", volatility="stable")
 
 
@@ -46,9 +50,11 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service,
 
 @pytest.fixture
 def service(proxied: tuple[Service, Proxy]) -> Service:
-    """The service, which has recovered from the test before."""
-    until(lambda: proxied[0].client.get("/health/ready").status_code == 200, 60, "ready")
-    return proxied[0]
+    """The service, which has recovered from the test before, also where nobody asks for anything."""
+    service = proxied[0]
+    until(lambda: service.client.get("/health/ready").status_code == 200, 60, "ready")
+    until(lambda: one(service, AT_WORK) == 2, 60, "it looks for mail and for new functions")
+    return service
 
 
 @pytest.fixture
