@@ -26,7 +26,7 @@ RECOVERY_SECONDS = 10
 AT_WORK = """
     select count(distinct query) from pg_stat_activity
     where usename = 'roster_authenticator' and query_start > clock_timestamp() - interval '7 seconds'
-      and (query like '%claim_message()' or query like '%functions_digest from http.deployed')"""
+      and query ~ '(claim_message[(][)]|functions_digest from http[.]deployed)$'"""
 HELLO = route("hello() returns text", "return 'hello';", "@http GET /v1/hello", volatility="stable")
 
 
