@@ -9,7 +9,7 @@ from api.catalog import LimitFacts
 from api.checks import Schema
 from api.grammar import HEADERS
 from api.operations import Argument, Operation, OperationSet
-from api.service_document import SERVICE_PATHS
+from api.service_document import SERVICE_PATHS, header_references
 
 PROBLEM = "Problem"
 _EXAMPLES = {
@@ -152,24 +152,25 @@ def _body(operation: Operation) -> dict[str, Any] | None:
 
 
 def _responses(operation: Operation, routes: OperationSet) -> dict[str, Any]:
-    usual = ("X-Request-Id", "RateLimit-Policy", "RateLimit", *(("ETag",) if operation.answer else ()))
+    usual = ("X-Request-Id", "RateLimit-Policy", "RateLimit")
+    version = ("ETag",) if _has_version(operation, routes) else ()
     success: dict[str, Any] = {"description": "Done." if operation.answer is None else "The result."}
     pages = ("Link",) if any(argument.name == "cursor" for argument in operation.arguments) else ()
-    success["headers"] = _header_references((*usual, *pages))
+    success["headers"] = header_references((*usual, *version, *pages))
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": operation.answer}}
     responses = {str(operation.status): success}
     if operation.tags.empty_status is not None:
-        empty = {"description": "Accepted, without an answer.", "headers": _header_references(usual[:3])}
+        empty = {"description": "Accepted, without an answer.", "headers": header_references(usual)}
         responses[str(operation.tags.empty_status)] = empty
-    if operation.is_read:
-        responses["304"] = {"description": "Not changed: If-None-Match names the current ETag."}
+    if operation.is_read and version:
+        unchanged = {"description": "Not changed: If-None-Match names the current ETag."}
+        responses["304"] = unchanged | {"headers": header_references((*usual, *version))}
     for status, codes in sorted(_problems(operation, routes).items()):
-        names = ["X-Request-Id"]
-        names += ["Retry-After"] if status in (429, 503) else ["WWW-Authenticate"] if status == 401 else []
+        more = ("Retry-After",) if status in (429, 503) else ("WWW-Authenticate",) if status == 401 else ()
         responses[str(status)] = {
             "description": "\n".join(f"- `{code}`: {routes.catalog.problems[code].title}" for code in sorted(codes)),
-            "headers": _header_references(tuple(names)),
+            "headers": header_references((*usual, *more)),
             "content": {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}},
         }
     return responses
@@ -197,8 +198,10 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
     return found
 
 
-def _header_references(names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+def _has_version(operation: Operation, routes: OperationSet) -> bool:
+    """Whether the answer is one thing that has versions, which functions tell as its ETag."""
+    name = (operation.answer or {}).get("$ref", "").rpartition("/")[2]
+    return "version" in routes.components.get(name, {}).get("properties", {})
 
 
 def _tag(operation: Operation) -> str:

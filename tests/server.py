@@ -86,11 +86,11 @@ def serving(database: TestDatabase, directory: Path, **environment: str) -> Iter
         "PGROSTER_PORT": str(port),
         "PGROSTER_VAR": str(directory / "var"),
         "PGROSTER_RELOAD_POLL": "0.2",
-    } | environment
+    }
     log = directory / "service.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            pgroster("serve"), cwd=ROOT, env=clean_environment(**settings), stdout=output, stderr=output
+            pgroster("serve"), cwd=ROOT, env=clean_environment(**settings | environment), stdout=output, stderr=output
         )
     url = f"http://127.0.0.1:{port}"
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:

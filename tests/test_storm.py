@@ -63,6 +63,7 @@ class Operator:
             with suppress(AssertionError, psycopg.OperationalError), ExitStack() as stack:
                 database = stack.enter_context(connected(self.server))
                 service = stack.enter_context(serving(database, directory, **self.environment))
+                database.admin.execute("update app.rate_limit_policies set quota = 3 where name = 'mail'")
                 self._running = stack.pop_all()
                 return service
         raise AssertionError("the service does not start any more")
@@ -143,7 +144,6 @@ def operated(server: Server, directory: Path) -> Iterator[Operator]:
     operator = Operator(server, directory)
     try:
         with psycopg.connect(server.admin_dsn, autocommit=True) as admin:
-            admin.execute("update app.rate_limit_policies set quota = 5 where name = 'mail_daily'")
             admin.execute("update app.settings set refresh_retry_grace = '60 seconds'")
         yield operator
     finally:

@@ -68,6 +68,15 @@ comment on column http.deployed.is_only is 'Always true: the table has one row.'
 comment on column http.deployed.functions_digest is 'SHA-256 (hex) of the functions'' sources; running services compare it with what they serve.';
 comment on column http.deployed.deployed_at is 'When they were deployed.';
 
+-- Not every account has the same least length, so a function may tell it beside the words.
+create type http.password_rules as (
+  words      text[],
+  length_min integer
+);
+comment on type http.password_rules is 'What a function named by `avoiding` may return in place of the words alone.';
+comment on column http.password_rules.words is 'Words that the password may not resemble.';
+comment on column http.password_rules.length_min is 'Characters that it has at least, from 8; null for the usual 15.';
+
 alter table app.jobs enable row level security;
 alter table app.jobs force row level security;
 alter table app.idempotency_keys enable row level security;

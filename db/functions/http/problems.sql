@@ -27,6 +27,7 @@ as $$
     ('restore_expired',         409, 'The time in which the account could be restored has passed.', 'Create a new account.'),
     ('status_conflict',         409, 'The account is not in a state that allows this.', 'Look at its status first.'),
     ('session_end_fixed',       409, 'A session''s end and its user never change.', 'Sign in again to get a new session.'),
+    ('account_needs_consent',   409, 'The account rests on this consent.', 'To withdraw it, delete the account: POST /v1/me/delete.'),
     ('precondition_failed',     412, 'The thing has changed since you read it.', 'Read it again and repeat the change with the new ETag.'),
     ('body_too_large',          413, 'The body is larger than 64 KiB.', 'Send less.'),
     ('unsupported_media_type',  415, 'The body is not JSON.', 'Send Content-Type: application/json.'),

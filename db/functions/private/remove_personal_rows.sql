@@ -9,7 +9,7 @@ as $$
 declare
   v_table   record;
   v_rows    bigint;
-  v_removed jsonb := '{}';
+  v_removed jsonb := '{}'::jsonb;
 begin
   for v_table in
     select t.relation, t.predicate from private.personal_tables() t
@@ -22,6 +22,9 @@ begin
   -- Answers that are kept to be given again show the person too, also to others.
   delete from app.idempotency_keys k
   where k.caller = remove_personal_rows.user_id::text or strpos(k.answer, remove_personal_rows.user_id::text) > 0;
+  -- Somebody whose registration failed by its username gets a mail that belongs to no account yet.
+  delete from app.outbox o using app.users u
+  where o.user_id is null and u.id = remove_personal_rows.user_id and private.fold(o.recipient) = u.email_key;
   return v_removed;
 end
 $$;
