@@ -14,7 +14,7 @@ import pytest
 
 from api.embedded import Server
 from api.settings import OperatorError
-from tests.faults import children, connected, is_running, kill_database, own_server, start_database
+from tests.faults import connected, is_running, kill_database, own_server, start_database, workers
 from tests.invariants import broken
 from tests.journal import Journal, contradictions
 from tests.outbox import later
@@ -66,29 +66,20 @@ class Operator:
                 database.admin.execute("update app.rate_limit_policies set quota = 3 where name = 'mail'")
                 self._running = stack.pop_all()
                 return service
-        raise AssertionError("the service does not start any more")
+        raise AssertionError(f"the service does not start any more\n{(directory / 'service.log').read_text()}")
 
 
 def kill_worker(operator: Operator, chance: random.Random) -> None:
     """The service's own supervisor replaces it."""
-    workers = [pid for pid in children(operator.service.process.pid) if is_worker(pid)]
-    if workers:
-        os.kill(chance.choice(workers), signal.SIGKILL)
-
-
-def is_worker(pid: int) -> bool:
-    """Whether a child of the service answers requests; the other one is multiprocessing's own."""
-    try:
-        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
+    if pids := workers(operator.service):
+        os.kill(chance.choice(pids), signal.SIGKILL)
 
 
 def kill_service(operator: Operator, chance: random.Random) -> None:
     """Somebody has to start it again."""
-    workers = children(operator.service.process.pid)
+    pids = workers(operator.service)
     operator.service.stop(signal.SIGKILL)
-    until(lambda: not any(is_running(pid) for pid in workers), 60, "the workers have followed")
+    until(lambda: not any(is_running(pid) for pid in pids), 60, "the workers have followed")
     operator.restart_service()
 
 
@@ -178,7 +169,7 @@ def check(operator: Operator, journal: Journal, seed: int) -> None:
     with psycopg.connect(operator.server.admin_dsn, autocommit=True) as admin:
         service = Service(**{**vars(operator.service), "database": admin})
         active = """select count(*) from pg_stat_activity
-                    where usename = 'roster_authenticator' and state <> 'idle' and query not like 'listen%'"""
+                    where usename = 'roster_authenticator' and state <> 'idle' and query !~ '^listen'"""
         until(lambda: one(service, active) == 0, SETTLE_SECONDS, "no statement is under way any more")
         assert journal.complaints == []
         assert contradictions(journal, admin) == [], f"seed {seed}"

@@ -92,6 +92,7 @@ causes as (
                  when 'email.change_requested' then 'email_change_requested'
                  when 'email.changed' then 'email_changed'
                  when 'password.reset' then 'password_changed'
+                 when 'password.changed' then 'password_changed'
                end as template
         from audit.audit_logs l) c
   where c.template is not null
@@ -103,8 +104,8 @@ messages as (
   select o.user_id, o.template, count(*) as number
   from app.outbox o
   where o.created_at > private.now() - interval '29 days'
-    and o.template in ('verify_email', 'invitation', 'reset_password', 'verify_phone', 'email_change_requested',
-                       'email_changed', 'password_changed')
+    -- Whoever registers an address that is taken leaves no other trace, and shall not.
+    and o.template not in ('email_already_used', 'username_already_used')
   group by o.user_id, o.template
 )
 

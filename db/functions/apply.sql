@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '0d1cc1b77e770a83a48d738a81fda009571ba966558ffb89f8d86e8556db167f';
-set local pgroster.functions_digest = 'ab2364c170bb4e0f84d8012025aa4a7da916f98adc81e9beff39b0f64dd0cb8b';
+set local pgroster.functions_digest = '203863a63797a986e8b199bfb4570355170af24fc2a10f513210aaadf41f30c8';
 \ir begin.sql
 
 -- In whatever order they name each other.
