@@ -3,6 +3,7 @@
 Each is retried within bounds or told as a 503 with Retry-After; never a 500, and never half an effect.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +22,8 @@ from tests.waiting import Load, together, under_load, until
 
 POOL = 4
 UNAVAILABLE = ["25006", "53200", "53300", "57P01", "58030"]
+WAITING = """
+    select count(*) from pg_stat_activity where usename = 'roster_authenticator' and wait_event_type = 'Lock'"""
 SLOW = route("slow(seconds numeric) returns void", "perform pg_sleep(seconds);", "@http POST /v1/slow")
 
 # Fails so many times with a state, right before the commit: whatever the function has done is undone with it.
@@ -59,7 +62,7 @@ def faulty(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFacto
     sources.write(SLOW)
     sources.deploy(module_database.admin_dsn)
     module_database.admin.execute(INJECTION)
-    for setting, value in (("statement_timeout", "4s"), ("lock_timeout", "500ms")):
+    for setting, value in (("statement_timeout", "9s"), ("lock_timeout", "3s")):
         module_database.admin.execute(
             f"alter role roster_authenticator in database {module_database.name} set {setting} = '{value}'".encode()
         )
@@ -141,43 +144,28 @@ def test_what_the_database_refuses_for_now_is_a_503_and_leaves_nothing(service: 
     assert ann.refresh(token).status_code == 200, "the token was not used up"
 
 
-@pytest.mark.slow
-def test_requests_that_really_deadlock_all_end_and_each_happens_once_or_not_at_all(service: Service) -> None:
-    """Two administrators change each other's accounts and roles at once, in both orders."""
-    admins = [holder(service, "admin") for _ in range(2)]
-    people = [member(service) for _ in range(2)]
-    answers: list[httpx.Response] = []
+def test_a_request_that_loses_a_real_deadlock_is_tried_again_and_happens_once(service: Service) -> None:
+    admin, ann = holder(service, "admin"), member(service)
+    deadlocks = "select deadlocks from pg_stat_database where datname = current_database()"
+    before = one(service, deadlocks)
 
-    def attack(admin: Person, order: list[Person]) -> None:
-        for _ in range(8):
-            for person in order:
-                answers.append(admin.request("PUT", f"/v1/users/{person.id}/roles/support"))
-                answers.append(admin.post(f"/v1/users/{person.id}/suspend"))
-                answers.append(admin.post(f"/v1/users/{person.id}/reactivate"))
-                answers.append(admin.request("DELETE", f"/v1/users/{person.id}/roles/support"))
+    def cross() -> None:
+        with psycopg.connect(service.admin_dsn) as other:
+            other.execute("set local deadlock_timeout = '60s'")  # so it is the service that notices, and loses
+            other.execute("select from app.users where id = %s for update", [ann.id])
+            started.set()
+            until(lambda: one(service, WAITING) == 1, 15, "the request has the role and waits for the account")
+            other.execute("select from app.roles where name = 'support' for update")
 
-    def lock_both_ways(order: list[Person]) -> None:
-        for _ in range(8):
-            with psycopg.connect(service.admin_dsn) as other:
-                try:
-                    for person in order:
-                        other.execute("select from app.users where id = %s for update", [person.id])
-                        other.execute("update app.user_profiles set locale = 'de' where user_id = %s", [person.id])
-                except psycopg.errors.DeadlockDetected:
-                    other.rollback()
+    def assign() -> httpx.Response:
+        assert started.wait(15)
+        return admin.request("PUT", f"/v1/users/{ann.id}/roles/support")
 
-    together(
-        partial(attack, admins[0], people),
-        partial(attack, admins[1], people[::-1]),
-        partial(lock_both_ways, people),
-        partial(lock_both_ways, people[::-1]),
-    )
-    assert len(answers) == 128
-    assert {a.status_code for a in answers} <= {200, 204, 404, 409, 503}, {a.text for a in answers}
-    for answer in answers:
-        if answer.status_code == 503:
-            assert is_later(answer, "busy", "timeout")
-            assert written(service, answer) == 0
+    started = threading.Event()
+    _, answer = together(cross, assign)
+    assert answer is not None and answer.status_code == 204, answer
+    assert written(service, answer) == 1
+    until(lambda: one(service, deadlocks) > before, 15, "there was a deadlock")
 
 
 def test_a_lock_that_somebody_keeps_is_a_503_and_the_change_did_not_happen(service: Service) -> None:
@@ -199,19 +187,20 @@ def authenticator_backends(service: Service) -> dict[str, int]:
 def test_an_exhausted_pool_refuses_in_time_and_leaks_nothing(service: Service) -> None:
     people = [member(service) for _ in range(3 * POOL)]
     before = authenticator_backends(service)
-    slow = [partial(person.post, "/v1/slow", {"seconds": 2}) for person in people[:POOL]]
+    slow = [partial(person.post, "/v1/slow", {"seconds": 4}) for person in people[:POOL]]
 
     def rest() -> list[httpx.Response]:
         running = (
             "select count(*) from pg_stat_activity where usename = 'roster_authenticator' and wait_event = 'PgSleep'"
         )
         until(lambda: one(service, running) == POOL, 15, "every connection is in use")
-        return together(*[partial(person.get, "/v1/me") for person in people[POOL:]])
+        answers = together(*[partial(person.get, "/v1/me") for person in people[POOL:]])
+        assert one(service, running) == POOL, "they were refused before a connection came free"
+        return answers
 
     *done, refused = together(*slow, rest)
     assert {a.status_code for a in done if isinstance(a, httpx.Response)} == {204}
     assert isinstance(refused, list) and all(is_later(answer, "busy") for answer in refused)
-    assert max(answer.elapsed.total_seconds() for answer in refused) < 2, "sooner than a connection came free"
     for person in people:
         assert person.get("/v1/me").status_code == 200
     until(lambda: authenticator_backends(service) == before, 10, "as many connections as before, all idle")
@@ -266,6 +255,7 @@ def test_without_a_partition_of_the_log_no_change_happens_and_reading_goes_on(se
     assert ann.refresh(token).status_code == 200
 
 
+@pytest.mark.slow
 def test_what_fails_in_the_middle_of_everything_fails_alone(service: Service) -> None:
     """Backends die at random moments of a load: every answer is a success or a 503, and nothing is broken."""
     people = [member(service) for _ in range(4)]

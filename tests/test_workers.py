@@ -123,6 +123,7 @@ def test_a_lost_database_is_a_quick_503_and_is_found_again_without_a_restart(tmp
                 assert ann.refresh().status_code == 200
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_while_the_database_is_away_does_not_take_the_others_with_it(tmp_path: Path) -> None:
     with own_server({"fsync": "off"}) as server, connected(server) as database:
         with serving(database, tmp_path, PGROSTER_WORKERS="2") as service:
