@@ -152,10 +152,10 @@ def test_a_request_that_loses_a_real_deadlock_is_tried_again_and_happens_once(se
     def cross() -> None:
         with psycopg.connect(service.admin_dsn) as other:
             other.execute("set local deadlock_timeout = '60s'")  # so it is the service that notices, and loses
-            other.execute("select from app.users where id = %s for update", [ann.id])
-            started.set()
-            until(lambda: one(service, WAITING) == 1, 15, "the request has the role and waits for the account")
             other.execute("select from app.roles where name = 'support' for update")
+            started.set()
+            until(lambda: one(service, WAITING) == 1, 15, "the request has the account and waits for the role")
+            other.execute("select from app.users where id = %s for update", [ann.id])
 
     def assign() -> httpx.Response:
         assert started.wait(15)
