@@ -8,7 +8,9 @@
 A route that `roster_anonymous` may call looks at no token: an old one can't keep anybody from signing in.
 """
 
+import asyncio
 import json
+from time import monotonic
 from typing import Any
 
 from api.answers import Answer, is_unchanged, next_page
@@ -25,10 +27,13 @@ Context = dict[str, str]
 _OUTAGES = frozenset({"busy", "timeout", "database_unavailable"})
 NEXT_CURSOR = "Next-Cursor"
 """The header by which a function tells that there is another page; clients get a link to it."""
+ANSWER_AFTER = "Answer-After"
+"""The header by which a function tells how many milliseconds an answer takes at least; clients don't get it."""
 
 
 async def serve(service: Service, route: Route, incoming: Incoming, exchange: Exchange) -> Answer:
     """Serve a request. Raises Problem, or RoutesReplacedError when the functions are not there any more."""
+    begun = monotonic()
     context = _context(incoming, exchange)
     try:
         if incoming.token is not None and not route.operation.is_anonymous:
@@ -51,6 +56,8 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
         # An error undoes its whole statement, the count of the request included: count it by itself.
         raise await _at_the_door(service, route, context, problem) from None
     headers |= reply.headers
+    if (least := headers.pop(ANSWER_AFTER, None)) is not None:
+        await asyncio.sleep(begun + int(least) / 1000 - monotonic())
     if reply.problem is not None:
         raise _with_headers(of_answer(reply.problem), headers)
     return _success(service, route.operation, reply, headers, incoming)

@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = '203863a63797a986e8b199bfb4570355170af24fc2a10f513210aaadf41f30c8';
+set local pgroster.functions_digest = 'cd05d78ac39f221ee02e3ca3f0869387bbd4e754df7a2d5ebc936aa2a7cf78ec';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -44,6 +45,7 @@ set local check_function_bodies = off;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/hide_duration.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql
@@ -144,6 +146,7 @@ set local role roster_owner;
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
@@ -235,6 +238,7 @@ set local check_function_bodies = on;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/hide_duration.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql
@@ -334,6 +338,7 @@ set local role roster_owner;
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
