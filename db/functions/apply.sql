@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '17abb22e193199df5758563cc2874be8fe70d7af9c37e6b4b15643d894fb65f3';
+set local pgroster.functions_digest = 'c081dc4cc40f2bed39e6db81e755c7ec55b7e44473cfe96d4f3d6f5ee0e53c85';
 \ir begin.sql
 
 -- In whatever order they name each other.
