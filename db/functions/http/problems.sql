@@ -50,7 +50,7 @@ as $$
     ('internal_error',          500, 'Something went wrong on our side.', 'Try again; if it stays, report the request_id.'),
     ('busy',                    503, 'The service is at its limit.', 'Try again after Retry-After.'),
     ('timeout',                 503, 'The database took too long.', 'Try again after Retry-After.'),
-    ('database_unavailable',    503, 'The database cannot be reached.', 'Try again after Retry-After.')
+    ('database_unavailable',    503, 'The database cannot serve this now.', 'Try again after Retry-After.')
 $$;
 comment on function http.problems() is 'Every error code with its HTTP status, its title and what to do about it.';
 revoke all on function http.problems() from public;
