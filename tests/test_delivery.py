@@ -139,7 +139,7 @@ def test_the_last_attempt_leaves_a_dead_letter_and_no_token(start_service: Start
         assert messages(service, ann.id)[0]["failed_at"] is None
         service.database.execute("update app.outbox set attempts = 14, next_attempt_at = private.now()")
         wake(service)
-        row = failed(service, ann.id, 60)
+        row = failed(service, ann.id, 15)
         assert row["failed_at"] and row["payload"] is None and row["recipient"] is None
         assert occurrences(service.database, payload["token"]) == set()
         assert '"given_up": true' in service.log.read_text()
