@@ -88,6 +88,7 @@ class MailServer:
     cut: int = 0
     cut_kept: bool = False
     seen: dict[str, int] = field(default_factory=dict)
+    transports: list[asyncio.Transport] = field(default_factory=list)
 
     async def answer(self, command: str, otherwise: str) -> str:
         """The reply to a command, when it may go."""
@@ -146,9 +147,13 @@ class MailServer:
 
 
 class _Smtp(SMTP):
-    """Breaks the connection in the middle of DATA as often as it is told to."""
+    """Breaks the connection in the middle of DATA as often as it is told to; its transports are remembered."""
 
     _mails = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        cast(MailServer, self.event_handler).transports.append(cast(asyncio.Transport, transport))
 
     async def smtp_DATA(self, arg: str) -> None:
         behind = cast(MailServer, self.event_handler)
@@ -191,7 +196,17 @@ def listening(server: MailServer) -> Iterator[MailServer]:
         yield server
     finally:
         server.go_on.set()
+        asyncio.run_coroutine_threadsafe(_hang_up(controller, server), controller.loop).result(60)
         controller.stop()
+
+
+async def _hang_up(controller: Controller, server: MailServer) -> None:
+    """End what clients have left open, which the controller would not."""
+    cast(asyncio.Server, controller.server).close()
+    for transport in server.transports:
+        transport.abort()
+    for _ in range(5):  # what an abort sets off takes a few turns of the loop
+        await asyncio.sleep(0)
 
 
 def certificate(authority: trustme.CA) -> ssl.SSLContext:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import trustme
 
+from api.delivery import LANES
 from tests.commands import Installation
 from tests.databases import TestDatabase
 from tests.mailserver import LOGIN, MailServer, certificate, listening, mail_server
@@ -201,6 +202,28 @@ def test_a_worker_that_is_killed_after_the_servers_yes_repeats_the_same_message_
         assert one_mail.message["Message-ID"] == same.message["Message-ID"]
         assert one_mail.message["Date"] == same.message["Date"]
         assert one_mail.text == same.text
+
+
+def test_workers_that_are_killed_again_and_again_deliver_everything(
+    database: TestDatabase, tmp_path: Path, start_service: StartService
+) -> None:
+    """Each kill leaves at most one more copy of what the worker had in its hands, under the same Message-ID."""
+    kills, messages_each = 3, 30
+    with mail_server() as post:
+        for kill in range(kills):
+            with serving(database, tmp_path, **post.environment()) as service:
+                send(service, registered(service).id, "many@example.com", messages_each)
+                arrived = len(post.mails)
+                until(lambda: len(post.mails) > arrived + messages_each // 3, 60, "some are delivered")  # noqa: B023
+                assert service.stop(signal.SIGKILL) == -signal.SIGKILL
+            database.admin.execute("update private.clock set shift = %s", [f"{121 * (kill + 1)} seconds"])
+        last = start_service(**post.environment())
+        until(lambda: one(last, "select count(*) from app.outbox where sent_at is null") == 0, 60, "all marked")
+        copies = Counter(m.id for m in post.mails)
+        ids = {str(id) for (id,) in last.database.execute("select id from app.outbox").fetchall()}
+        assert copies.keys() == ids and len(ids) == kills * (messages_each + 1)
+        assert copies.total() - len(ids) <= kills * LANES
+        assert max(copies.values()) <= 1 + kills
 
 
 def test_a_database_that_is_lost_while_a_mail_goes_out_hears_of_it_later(start_service: StartService) -> None:
