@@ -10,8 +10,7 @@ PGROSTER := .venv/bin/python -m api.cli
 .PHONY: help run test test-slow test-faults check format docs bench bench-audit migrate rollback seed psql doctor clean
 
 help: ## show what there is to run
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s
-", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## start everything on http://127.0.0.1:8000 (WORKERS=2 for two processes)
 	@exec $(PGROSTER) serve --migrate --seed --workers $(WORKERS)

@@ -34,6 +34,9 @@ class Commands(click.Group):
         except PermissionError as error:
             click.echo(f"pgroster: no permission for {error.filename}; run as the account that made it", err=True)
             ctx.exit(1)
+        except psycopg.errors.InsufficientPrivilege as error:
+            click.echo(f"pgroster: {error.diag.message_primary}; set DATABASE_URL to a login that may", err=True)
+            ctx.exit(1)
         except psycopg.OperationalError as error:
             click.echo(f"pgroster: lost the database: {' '.join(str(error).split())}", err=True)
             ctx.exit(1)

@@ -39,7 +39,7 @@ create or replace function pg_temp.comparable(field text, value jsonb) returns j
 language sql
 stable
 begin atomic
-  select case when field ~ '(_at|_until)$' and jsonb_typeof(value) = 'string' then to_jsonb((value #>> '{}')::timestamptz)
+  select case when field ~ '(_at|_until)$' and value #>> '{}' ~ '^[0-9]{4}-' then to_jsonb((value #>> '{}')::timestamptz)
               else coalesce(value, 'null') end;
 end;
 

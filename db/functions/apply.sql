@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '8a3950d0cdc2c7144f3c30b6b7d6bc416121601733c52a18e4e1e432010a4282';
-set local pgroster.functions_digest = 'c081dc4cc40f2bed39e6db81e755c7ec55b7e44473cfe96d4f3d6f5ee0e53c85';
+set local pgroster.functions_digest = 'fc35767c7fce2c6f2ab956ea81ab9743e11c7d5a2f332832ba0f30e37457da13';
 \ir begin.sql
 
 -- In whatever order they name each other.
