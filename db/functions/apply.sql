@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'e73eea001a7bf63b52680345cb55e9b6a96e5e2d259ccbde93f02108ee075e5d';
+set local pgroster.functions_digest = 'b41bba5e93e33d01c9f452af36856eda69ae67fcbb097ea507b54cc5e32640a6';
 \ir begin.sql
 
 -- In whatever order they name each other.
