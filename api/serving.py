@@ -23,7 +23,8 @@ from api.password_rules import refusal, rules_of
 from api.state import Route, Service
 from api.tokens import TokenError
 
-Context = dict[str, str]
+Context = dict[str, Any]
+_REFUSALS = frozenset({401, 403})
 _OUTAGES = frozenset({"busy", "timeout", "database_unavailable"})
 NEXT_CURSOR = "Next-Cursor"
 """The header by which a function tells that there is another page; clients get a link to it."""
@@ -40,8 +41,11 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
             claims = service.tokens.verify(incoming.token)
             context["session"], exchange.user = claims.session, claims.user
         bound = route.binding.bind(incoming)
+        if kept := route.operation.tags.audit_arguments:
+            context["arguments"] = {name: bound.arguments[name] for name in kept}
     except TokenError:
-        raise await _at_the_door(service, route, context, Problem("token_invalid")) from None
+        told = context | {"problem": "token_invalid"}
+        raise await _at_the_door(service, route, told, Problem("token_invalid")) from None
     except Problem as problem:
         raise await _at_the_door(service, route, context, problem) from None
     headers: dict[str, str] = {}
@@ -51,10 +55,15 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     try:
         reply = await service.database.call(route.statements.call, bound.arguments, context)
     except Problem as problem:
-        if headers or problem.code in _OUTAGES:
+        if problem.code in _OUTAGES:
             raise _with_headers(problem, headers) from None
-        # An error undoes its whole statement, the count of the request included: count it by itself.
-        raise await _at_the_door(service, route, context, problem) from None
+        # An error undoes its whole statement, the count of the request and the log's rows included.
+        told = context | {"problem": problem.code}
+        if not headers:
+            raise await _at_the_door(service, route, told, problem) from None
+        if service.current.problems[problem.code].status in _REFUSALS:  # the registry's, whatever this route answers
+            await service.database.call(route.statements.door, {}, told)
+        raise _with_headers(problem, headers) from None
     headers |= reply.headers
     if (least := headers.pop(ANSWER_AFTER, None)) is not None:
         await asyncio.sleep(begun + int(least) / 1000 - monotonic())

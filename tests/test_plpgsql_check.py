@@ -44,13 +44,8 @@ select p.prosrc ~ 'perform private\\.fail\\([^;]*\\);\\s*end\\s*$' from pg_proc 
 CAST = re.compile(r'target type is different type than source type cast "(\S+)" value to "(.+)" type')
 UNSANITIZED = "text type variable is not sanitized"
 EXCEPTED = {
-    ("private.estimate_users", UNSANITIZED): "private.user_filter() composes it of fixed parts",
-    ("private.find_users", UNSANITIZED): "the same, and an order that is one of five",
     ("admin.use_pg_cron", 'schema "cron" does not exist'): "few servers have pg_cron",
-    (
-        "private.personal_data",
-        "text type variable is not sanitized",
-    ): "private.personal_tables() quotes the names",
+    ("private.personal_data", UNSANITIZED): "private.personal_tables() quotes the names",
     ("private.remove_personal_rows", UNSANITIZED): "the same",
 }
 KINDS = {

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'b41bba5e93e33d01c9f452af36856eda69ae67fcbb097ea507b54cc5e32640a6';
+set local pgroster.functions_digest = 'b15b6d9bd02f4725adad2f85b017c311bbdf004cd7b4abd13c43e4723451a081';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -84,6 +84,7 @@ set local check_function_bodies = off;
 \ir private/require_user.sql
 \ir private/retry_after.sql
 \ir private/revoke_mailed_tokens.sql
+\ir private/roles_as_of.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
 \ir private/run_job.sql
@@ -98,12 +99,15 @@ set local check_function_bodies = off;
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
+\ir private/tg__record_postponement.sql
 \ir private/tg__refuse_moved_end.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_as_of.sql
 \ir private/user_filter.sql
 \ir private/user_reply.sql
 \ir private/uuid_v7.sql
@@ -111,6 +115,7 @@ set local check_function_bodies = off;
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/actions.sql
 \ir audit/add_seal.sql
 \ir audit/append.sql
 \ir audit/check_link.sql
@@ -119,11 +124,13 @@ set local role roster_audit_owner;
 \ir audit/drop_partition.sql
 \ir audit/epoch_end.sql
 \ir audit/erase_person.sql
+\ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
 \ir audit/export_rows.sql
 \ir audit/export_seals.sql
 \ir audit/find_break.sql
+\ir audit/find_events.sql
 \ir audit/find_seal.sql
 \ir audit/find_stray.sql
 \ir audit/next_seal.sql
@@ -133,6 +140,7 @@ set local role roster_audit_owner;
 \ir audit/partitions.sql
 \ir audit/record_archive.sql
 \ir audit/record_event.sql
+\ir audit/rows_as_of.sql
 \ir audit/rows_of.sql
 \ir audit/seal.sql
 \ir audit/seal_batch.sql
@@ -148,6 +156,7 @@ set local role roster_audit_owner;
 \ir audit/verify.sql
 \ir audit/was_erased.sql
 set local role roster_owner;
+\ir http/actions.sql
 \ir http/claim_message.sql
 \ir http/count_visit.sql
 \ir http/enter.sql
@@ -187,6 +196,7 @@ set local role roster_owner;
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/user_as_of.sql
 \ir admin/verify_audit.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
@@ -204,6 +214,8 @@ set local role roster_owner;
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
+\ir api/get_user_history.sql
+\ir api/list_audit_actions.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
 \ir api/list_my_sessions.sql
@@ -311,6 +323,7 @@ set local check_function_bodies = on;
 \ir private/require_user.sql
 \ir private/retry_after.sql
 \ir private/revoke_mailed_tokens.sql
+\ir private/roles_as_of.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
 \ir private/run_job.sql
@@ -325,12 +338,15 @@ set local check_function_bodies = on;
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
+\ir private/tg__record_postponement.sql
 \ir private/tg__refuse_moved_end.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_as_of.sql
 \ir private/user_filter.sql
 \ir private/user_reply.sql
 \ir private/uuid_v7.sql
@@ -338,6 +354,7 @@ set local check_function_bodies = on;
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/actions.sql
 \ir audit/add_seal.sql
 \ir audit/append.sql
 \ir audit/check_link.sql
@@ -346,11 +363,13 @@ set local role roster_audit_owner;
 \ir audit/drop_partition.sql
 \ir audit/epoch_end.sql
 \ir audit/erase_person.sql
+\ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
 \ir audit/export_rows.sql
 \ir audit/export_seals.sql
 \ir audit/find_break.sql
+\ir audit/find_events.sql
 \ir audit/find_seal.sql
 \ir audit/find_stray.sql
 \ir audit/next_seal.sql
@@ -360,6 +379,7 @@ set local role roster_audit_owner;
 \ir audit/partitions.sql
 \ir audit/record_archive.sql
 \ir audit/record_event.sql
+\ir audit/rows_as_of.sql
 \ir audit/rows_of.sql
 \ir audit/seal.sql
 \ir audit/seal_batch.sql
@@ -375,6 +395,7 @@ set local role roster_audit_owner;
 \ir audit/verify.sql
 \ir audit/was_erased.sql
 set local role roster_owner;
+\ir http/actions.sql
 \ir http/claim_message.sql
 \ir http/count_visit.sql
 \ir http/enter.sql
@@ -413,6 +434,7 @@ set local role roster_owner;
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/user_as_of.sql
 \ir admin/verify_audit.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
@@ -430,6 +452,8 @@ set local role roster_owner;
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
+\ir api/get_user_history.sql
+\ir api/list_audit_actions.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
 \ir api/list_my_sessions.sql

@@ -28,11 +28,13 @@ set local role roster_audit_owner;
 set local role roster_owner;
 \ir private/account_words.sql
 \ir private/name_words.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__unverify_phone.sql
 \ir private/tg__refuse_moved_end.sql
 \ir private/current_session_id.sql
+\ir private/tg__record_postponement.sql
 set local role roster_audit_owner;
 \ir audit/opening.sql
 \ir audit/tg__guard_ddl.sql
@@ -62,11 +64,13 @@ set local role roster_audit_owner;
 set local role roster_owner;
 \ir private/account_words.sql
 \ir private/name_words.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__unverify_phone.sql
 \ir private/tg__refuse_moved_end.sql
 \ir private/current_session_id.sql
+\ir private/tg__record_postponement.sql
 set local role roster_audit_owner;
 \ir audit/opening.sql
 \ir audit/tg__guard_ddl.sql

@@ -43,8 +43,8 @@ begin
   if is_counted and after is null and jsonb_array_length(places) < max_rows then
     estimate := jsonb_array_length(places)::bigint;
   elsif is_counted then
-    estimate := private.estimate_users(
-      v_matches, find_users.status, role, created_after, created_before, include_deleted, v_prefix, v_words);
+    estimate := greatest(jsonb_array_length(places), private.estimate_users(
+      v_matches, find_users.status, role, created_after, created_before, include_deleted, v_prefix, v_words));
   end if;
 end
 $$;
