@@ -1,12 +1,15 @@
 """Months leave the log whole, sealed and archived, when their time has passed; what they were stays on record."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 
 from tests.databases import TestDatabase
 from tests.sealing import until_sealed, value, verify, write
+
+OLDEST_CHANGED: LiteralString = """
+    update audit.audit_logs set route = 'x' where id = (select id from audit.audit_logs order by occurred_at limit 1)"""
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ def test_a_month_that_is_not_archived_goes_when_told_so_and_only_if_it_verifies(
     first, *_ = months(old_log)
     with old_log.transaction():
         old_log.execute("set local session_replication_role = replica")
-        old_log.execute("update audit.audit_logs set route = 'x' where id = (select min(id) from audit.audit_logs)")
+        old_log.execute(OLDEST_CHANGED)
     while (report := drop(old_log, without_archive=True))["dropped"] is not None:
         pass
     assert report["kept"] == [{"month": first["month"][:7], "reason": "broken"}]
@@ -107,7 +110,7 @@ def test_only_whole_and_sealed_months_of_the_past_go(old_log: psycopg.Connection
 
 def test_a_partition_that_comes_back_is_found(old_log: psycopg.Connection[Any]) -> None:
     """BR-214: what was dropped cannot be replaced by something else."""
-    row = value(old_log, "select (array_agg(l order by id))[1]::text from audit.audit_logs l")
+    row = value(old_log, "select (array_agg(l order by occurred_at))[1]::text from audit.audit_logs l")
     while drop(old_log, without_archive=True)["dropped"] is not None:
         pass
     assert verify(old_log).is_intact
