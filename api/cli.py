@@ -210,8 +210,5 @@ def doctor_command(as_json: bool) -> None:
 main.add_command(audit.group)
 
 
-main.add_command(audit.group)
-
-
 if __name__ == "__main__":
     main()

@@ -5,7 +5,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -17,6 +17,8 @@ from tests.server import clean_environment, pgroster
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 BROKEN = 3
+OLDEST_CHANGED: LiteralString = """
+    update audit.audit_logs set route = 'x' where id = (select id from audit.audit_logs order by occurred_at limit 1)"""
 
 
 @pytest.fixture
@@ -224,7 +226,7 @@ def test_nothing_is_archived_over_a_file_or_from_rows_that_do_not_fit(
     assert "is there already" in run("archive", "--directory", tmp_path).stderr
     assert name.read_text() == "mine"
     name.unlink()
-    tamper(log, "update audit.audit_logs set route = 'x' where id = (select min(id) from audit.audit_logs)")
+    tamper(log, OLDEST_CHANGED)
     done = run("archive", "--directory", tmp_path)
     assert (done.returncode, "not as they were sealed" in done.stderr) == (1, True)
     assert [path for path in tmp_path.iterdir() if path.name != "var"] == []

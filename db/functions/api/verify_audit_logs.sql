@@ -43,7 +43,7 @@ $$;
 comment on function api.verify_audit_logs(timestamptz, timestamptz, text) is $$
 @http GET /v1/audit-logs/verification
 @permission audit:read
-@audit audit_logs.verified
+@audit audit_logs.verified from to
 @errors cursor_invalid
 
 Verify the audit log against its seals.

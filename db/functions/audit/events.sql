@@ -10,7 +10,7 @@ as $$
     ('account.locked',               'Wrong passwords locked the account.', 'failures: how many; scope: source, or everywhere'),
     ('account.registered',           'Somebody registered.', null),
     ('audit_logs.read',              'Somebody read the audit log.', 'the filters; user_id is whose rows, else the reader''s own id'),
-    ('audit_logs.verified',          'Somebody verified the log, or a part of it, over HTTP.', null),
+    ('audit_logs.verified',          'Somebody verified the log, or a part of it, over HTTP.', 'from, to: which part'),
     ('audit_partitions.archived',    'A month of the log was written to a file.', 'month, rows, last_seal; file: its name; sha256: its digest'),
     ('audit_partitions.dropped',     'A month left the log, its retention having passed.', 'month, rows, first_seal, last_seal; archive: the file that holds it'),
     ('data.exported',                'A person took everything that is held about them.', null),
