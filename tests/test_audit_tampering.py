@@ -22,6 +22,7 @@ OTHER_VALUES: dict[str, LiteralString] = {
     "user_id": "gen_random_uuid()",
     "actor_user_id": "gen_random_uuid()",
     "actor_session_id": "gen_random_uuid()",
+    "actor_api_key_id": "gen_random_uuid()",
     "database_role": "'somebody_else'",
     "application_name": "'something else'",
     "request_id": "'another'",

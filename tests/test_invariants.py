@@ -13,6 +13,7 @@ from api.account import server_binaries
 from api.settings import Settings
 from tests.databases import TestDatabase
 from tests.invariants import FILE, broken, sentences
+from tests.sealing import until_sealed
 
 NAMES = {
     "ada": "(select id from app.users where username = 'ada.admin')",
@@ -86,6 +87,8 @@ BREAKS = {
     "a row that is not there was deleted as often as inserted": "delete from app.consents where user_id = $ada",
     "the log has room for this month and the next": """
         update private.clock set shift = interval '1 year'""",
+    "the log is what its seals say": """
+        update audit.audit_logs set details = '{}' where action = 'login.succeeded'""",
     "a message has its cause, and a cause its message": "delete from app.outbox where user_id = $uma",
     "a message that is done says nothing any more, another waits for its turn": """
         update app.outbox set next_attempt_at = null where user_id = $uma""",
@@ -104,8 +107,9 @@ def spelled_out(text: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def sampled(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -> TestDatabase:
-    """A database with the sample users, who have been through every state."""
+    """A database with the sample users, who have been through every state, and its log sealed."""
     assert seeds.load(module_database.admin_dsn, Settings(var=tmp_path_factory.mktemp("var")))
+    until_sealed(module_database.admin)
     return module_database
 
 

@@ -243,6 +243,9 @@ union all
 select 'the log has room for this month and the next', m.partition, 'missing'
 from (select 'audit_logs_' || to_char((private.now() at time zone 'UTC') + make_interval(months => n), 'YYYY_MM') from generate_series(0, 1) n) m (partition)
 where to_regclass('audit.' || m.partition) is null
+union all
+select 'the log is what its seals say', concat_ws(' ', 'seal', v.seal, 'row', v.row_id), v.problem
+from admin.verify_audit() v where not v.is_intact
 
 -- Messages
 union all

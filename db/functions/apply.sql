@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'fc35767c7fce2c6f2ab956ea81ab9743e11c7d5a2f332832ba0f30e37457da13';
-set local pgroster.functions_digest = 'b15b6d9bd02f4725adad2f85b017c311bbdf004cd7b4abd13c43e4723451a081';
+set local pgroster.functions_digest = 'a2bce70b431a32a97c6bb262a0e659d1987c410b5f7660f88a44f118b74c965b';
 \ir begin.sql
 
 -- In whatever order they name each other.
