@@ -16,9 +16,10 @@ from api import bodies
 from api.checks import Schema
 from api.complaints import complain, unknown
 from api.errors import FieldError, Problem
-from api.grammar import HEADERS, Password
+from api.grammar import HEADERS, IDEMPOTENCY_KEY, Password
 from api.operations import Encoding, Operation
 from api.passwords import CHECKED_LENGTH_MAX, LENGTH_MAX, LENGTH_MIN, length_error
+from api.repeats import facts, key_schema
 
 MAX_QUERY_FIELDS = 64
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
@@ -46,6 +47,8 @@ class Bound:
 
     arguments: dict[str, str | None]
     passwords: dict[str, str] = field(default_factory=dict)
+    repeat: dict[str, str] = field(default_factory=dict)
+    """What tells whether the request was sent before; empty if it has no Idempotency-Key."""
 
 
 class Binding:
@@ -55,11 +58,12 @@ class Binding:
         self._operation = operation
         self._path = operation.at("path")
         self._query = {argument.name: argument for argument in operation.at("query")}
-        self._headers = [(HEADERS[a.name], HEADERS[a.name].lower().encode(), a) for a in operation.at("header")]
+        names = {a.name for a in operation.at("header")} | ({IDEMPOTENCY_KEY} if operation.is_repeatable else set())
+        self._headers = [(name, HEADERS[name].lower().encode()) for name in names]
         self._body = {argument.name for argument in operation.at("body")} | {p.key for p in operation.passwords}
         self._has_present = bool(operation.at("present"))
         self._values = operation.at("query", "header", "body")
-        self._takes_only_path = not (self._values or self._body or self._has_present)
+        self._takes_only_path = not (self._values or self._body or self._has_present or self._headers)
         self._path_schemas = [
             jsonschema_rs.validator_for(_object_of({a.name: a.schema}), validate_formats=True) for a in self._path
         ]
@@ -76,9 +80,9 @@ class Binding:
         errors += [unknown(key) for key in body if key not in self._body]
         values = {key: value for key, value in body.items() if key in self._body}
         self._read_query(incoming.query, values, errors)
-        for _, key, argument in self._headers:
+        for name, key in self._headers:
             if key in incoming.headers:
-                values[argument.name] = incoming.headers[key].decode("latin-1")
+                values[name] = incoming.headers[key].decode("latin-1")
         if not self._validator.is_valid(values):
             errors += [self._named(e) for e in complain(self._validator.iter_errors(values), self._schema)]
         passwords = {p.key: values[p.key] for p in self._operation.passwords if p.key in values}
@@ -88,7 +92,10 @@ class Binding:
             arguments[argument.name] = None if value is None else encode(value, argument.encoding, argument.items)
         if self._has_present:
             arguments["present"] = encode(list(body), "array", "text")
-        return Bound(arguments, passwords)
+        bound = Bound(arguments, passwords)
+        if self._operation.is_repeatable and IDEMPOTENCY_KEY in values:
+            bound.repeat = facts(self._operation, arguments, values[IDEMPOTENCY_KEY])
+        return bound
 
     def _bind_path(self, texts: tuple[str, ...], errors: list[FieldError]) -> dict[str, str | None]:
         """An id that cannot be one answers as the id of a thing that is not there."""
@@ -159,6 +166,8 @@ def request_schema(operation: Operation) -> Schema:
     """The JSON Schema of everything but the path, by argument name; what else a body may not have is checked apart."""
     properties = {argument.name: argument.schema for argument in operation.at("query", "header", "body")}
     required = [argument.name for argument in operation.at("query", "header", "body") if argument.required]
+    if operation.is_repeatable:
+        properties[IDEMPOTENCY_KEY] = key_schema(operation)
     for password in operation.passwords:
         properties[password.key] = {"type": "string", "minLength": 1, "maxLength": CHECKED_LENGTH_MAX}
         if is_password_required(operation, password):

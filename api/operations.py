@@ -48,6 +48,7 @@ class Argument:
     is_nullable: bool
     place: Place
     schema: Schema
+    is_secret: bool
     encoding: Encoding
     items: Encoding
 
@@ -79,6 +80,7 @@ class Operation:
     status: int
     is_session: bool
     is_anonymous: bool
+    is_repeatable: bool
     callers: tuple[str, ...]
     precalls: dict[str, Precall]
 
@@ -163,6 +165,7 @@ def _operation(
         status=tags.status or (204 if is_void else 200),
         is_session=result.kind == "c" and result.name == "session",
         is_anonymous="roster_anonymous" in function.callers,
+        is_repeatable=tags.method == "POST" and not types.is_secret(function.returns),
         callers=function.callers,
         precalls={
             name: _precall(password.precall.arguments, seam[password.precall.function], types)
@@ -194,6 +197,7 @@ def _arguments(function: FunctionFacts, tags: Tags, types: Types) -> Iterator[Ar
             is_nullable=is_nullable,
             place=tags.place_of(facts.name or ""),
             schema=nullable(schema) if is_nullable else schema,
+            is_secret=types.is_secret(facts.type),
             encoding="array" if base.kind == "array" else _ENCODINGS.get(base.name, "text"),
             items=_ENCODINGS.get(element.name, "text"),
         )

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '85c7f96c3b69bba1f25b9b858df06e018d2ae83efde82f1128aa9eb0cd14ade3';
+set local pgroster.functions_digest = '263e92491906d9df98b9d2ccf04d9459c7e453500cf28baa71bf0ad591751197';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -40,6 +40,7 @@ set local check_function_bodies = off;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/idempotency_hash.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql
@@ -73,6 +74,7 @@ set local check_function_bodies = off;
 \ir private/refuse.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
+\ir private/replay.sql
 \ir private/request_value.sql
 \ir private/require_user.sql
 \ir private/retry_after.sql
@@ -84,6 +86,7 @@ set local check_function_bodies = off;
 \ir private/send.sql
 \ir private/send_email_verification.sql
 \ir private/send_password_token.sql
+\ir private/session_owner.sql
 \ir private/session_reply.sql
 \ir private/sessions_of.sql
 \ir private/set_header.sql
@@ -125,6 +128,7 @@ set local role roster_owner;
 \ir http/own_words.sql
 \ir http/password_words.sql
 \ir http/problems.sql
+\ir http/remember.sql
 \ir http/reset_words.sql
 \ir http/routes.sql
 \ir http/types.sql
@@ -222,6 +226,7 @@ set local check_function_bodies = on;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/idempotency_hash.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql
@@ -255,6 +260,7 @@ set local check_function_bodies = on;
 \ir private/refuse.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
+\ir private/replay.sql
 \ir private/request_value.sql
 \ir private/require_user.sql
 \ir private/retry_after.sql
@@ -266,6 +272,7 @@ set local check_function_bodies = on;
 \ir private/send.sql
 \ir private/send_email_verification.sql
 \ir private/send_password_token.sql
+\ir private/session_owner.sql
 \ir private/session_reply.sql
 \ir private/sessions_of.sql
 \ir private/set_header.sql
@@ -307,6 +314,7 @@ set local role roster_owner;
 \ir http/own_words.sql
 \ir http/password_words.sql
 \ir http/problems.sql
+\ir http/remember.sql
 \ir http/reset_words.sql
 \ir http/routes.sql
 \ir admin/act_as.sql

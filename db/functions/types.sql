@@ -60,10 +60,10 @@ create type api.session as (
   "user"             api.user
 );
 comment on type api.session is 'A sign-in: the tokens, and whose they are (RFC 6749, 5.1).';
-comment on column api.session.access_token is 'JSON Web Token to send as Authorization: Bearer (RFC 9068). Signed by the service; null in psql.';
+comment on column api.session.access_token is 'JSON Web Token to send as Authorization: Bearer (RFC 9068). Signed by the service; null in psql. (secret)';
 comment on column api.session.token_type is 'Always Bearer.';
 comment on column api.session.expires_in is 'Seconds until the access token expires.';
-comment on column api.session.refresh_token is 'Gets the next pair of tokens, once.';
+comment on column api.session.refresh_token is 'Gets the next pair of tokens, once. (secret)';
 comment on column api.session.refresh_expires_at is 'Until when the refresh token may be used.';
 comment on column api.session.session_id is 'Public id of the session.';
 comment on column api.session."user" is 'Who is signed in.';

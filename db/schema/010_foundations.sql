@@ -132,7 +132,10 @@ comment on domain app.permission_name is 'What a role allows, as thing:action, f
 
 create domain app.phone_code as text
   constraint phone_code_form check (value ~ '^[0-9]{6}$');
-comment on domain app.phone_code is 'A code of six digits.';
+comment on domain app.phone_code is 'A code of six digits. (secret)';
+
+create domain app.token as text;
+comment on domain app.token is 'A token as it was handed out or mailed. (secret)';
 
 create domain app.purpose as text
   constraint purpose_form check (value ~ '^[a-z][a-z_]{1,63}$');

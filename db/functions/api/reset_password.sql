@@ -1,5 +1,5 @@
 -- Who can read the mailbox owns the account, alone: whoever registered the address before, or was signed in, is out.
-create or replace function api.reset_password(token text, password_hash app.password_hash) returns void
+create or replace function api.reset_password(token app.token, password_hash app.password_hash) returns void
 language plpgsql
 volatile
 security definer
@@ -34,7 +34,7 @@ begin
   perform audit.record_event('password.reset', v_account.id, jsonb_build_object('purpose', v_token.purpose));
 end
 $$;
-comment on function api.reset_password(text, app.password_hash) is $$
+comment on function api.reset_password(app.token, app.password_hash) is $$
 @http POST /v1/auth/password/reset
 @errors 400:token_invalid password_unacceptable
 @rate_limit login
@@ -44,5 +44,5 @@ Set a new password with a mailed token, after a reset or an invitation.
 
 All sessions end, a lock ends, and the address counts as verified: the token was read there.
 $$;
-revoke all on function api.reset_password(text, app.password_hash) from public;
-grant execute on function api.reset_password(text, app.password_hash) to roster_anonymous, roster_user;
+revoke all on function api.reset_password(app.token, app.password_hash) from public;
+grant execute on function api.reset_password(app.token, app.password_hash) to roster_anonymous, roster_user;

@@ -1,5 +1,6 @@
--- The door that every request passes, in the same statement as its operation: count it, resolve its session,
--- check the caller's right to the route. It refuses by returning null, so that the count and the audit row commit.
+-- The door that every request passes, in the same statement as its operation: count it, resolve its session, check the
+-- caller's right to the route, and whether the answer is known already. It refuses by returning null, so that the count
+-- and the audit row commit.
 create or replace function http.enter(route regprocedure, context jsonb) returns text
 language plpgsql
 volatile
@@ -12,7 +13,7 @@ declare
   v_session private.live_sessions;
   v_role    text := 'roster_anonymous';
 begin
-  perform set_config('request.context', (context - 'session' || jsonb_build_object('route', enter.route::text))::text, true),
+  perform set_config('request.context', (context - '{session,idempotency_key,fingerprint}'::text[] || jsonb_build_object('route', enter.route::text))::text, true),
           set_config('request.session', coalesce(context ->> 'session', ''), true);
 
   -- The second statement of a request with a password belongs to the request that has been counted already.
@@ -40,6 +41,10 @@ begin
     v_refusal := 'forbidden';
   end if;
 
+  if context ? 'idempotency_key' and coalesce(v_refusal, 'session_expired') = 'session_expired'
+     and private.replay(enter.route, context, v_refusal is not null) then
+    return null;
+  end if;
   if v_refusal is not null then
     perform audit.record_event('request.refused', v_session.user_id, jsonb_build_object('code', v_refusal));
     perform private.refuse(v_refusal);
@@ -51,6 +56,6 @@ begin
   return v_role;
 end
 $$;
-comment on function http.enter(regprocedure, jsonb) is 'Admits a request to a route and returns the database role to run it as, or null after a refusal. context: session (secret id), address, user_agent, request_id, stage.';
+comment on function http.enter(regprocedure, jsonb) is 'Admits a request to a route and returns the database role to run it as, or null after a refusal. context: session (secret id), address, user_agent, request_id, stage, idempotency_key, fingerprint.';
 revoke all on function http.enter(regprocedure, jsonb) from public;
 grant execute on function http.enter(regprocedure, jsonb) to roster_authenticator;

@@ -3,5 +3,6 @@
 begin;
 set local role roster_owner;
 drop table http.deployed, app.idempotency_keys, app.jobs;
+drop domain app.stored_answer;
 delete from app.schema_migrations where step = 'operations';
 commit;
