@@ -62,6 +62,7 @@ class Binding:
         self._headers = [(name, HEADERS[name].lower().encode()) for name in names]
         self._body = {argument.name for argument in operation.at("body")} | {p.key for p in operation.passwords}
         self._has_present = bool(operation.at("present"))
+        self._has_no_version = not operation.is_read and "if_match" not in names
         self._values = operation.at("query", "header", "body")
         self._takes_only_path = not (self._values or self._body or self._has_present or self._headers)
         self._path_schemas = [
@@ -73,6 +74,8 @@ class Binding:
     def bind(self, incoming: Incoming) -> Bound:
         """The arguments of a request. Raises Problem: whatever does not fit, all of it at once."""
         errors: list[FieldError] = []
+        if self._has_no_version and incoming.headers.get(b"if-match", b"*").strip() != b"*":
+            raise Problem("precondition_failed")
         arguments = self._bind_path(incoming.path, errors)
         body = self._read_body(incoming)
         if self._takes_only_path and not errors and not body and not incoming.query:
@@ -116,7 +119,8 @@ class Binding:
             raise Problem("body_too_large")
         if not incoming.body:
             return {}
-        if not bodies.is_json(incoming.headers.get(b"content-type")):
+        coding = incoming.headers.get(b"content-encoding", b"identity").lower()
+        if coding != b"identity" or not bodies.is_json(incoming.headers.get(b"content-type")):
             raise Problem("unsupported_media_type")
         try:
             value = bodies.parse(incoming.body)

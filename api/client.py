@@ -24,6 +24,7 @@ class Exchange:
 
     request_id: str
     address: str | None
+    headers: Mapping[bytes, bytes]
     user: str | None = None
 
 

@@ -15,13 +15,19 @@ from api.catalog import ProblemFacts
 
 CODES = frozenset(
     {
+        "malformed_request",
         "malformed_json",
         "authentication_required",
         "token_invalid",
         "not_found",
         "method_not_allowed",
+        "precondition_failed",
+        "request_timeout",
         "body_too_large",
+        "uri_too_long",
         "unsupported_media_type",
+        "expectation_failed",
+        "headers_too_large",
         "invalid_request",
         "password_unacceptable",
         "internal_error",

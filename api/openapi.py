@@ -154,7 +154,7 @@ def _body(operation: Operation) -> dict[str, Any] | None:
 
 def _responses(operation: Operation, routes: OperationSet) -> dict[str, Any]:
     always = ("X-Request-Id", "RateLimit-Policy", "RateLimit", *((REPLAYED,) if operation.is_repeatable else ()))
-    usual = (*always, *(("ETag",) if operation.answer else ()))
+    usual = (*always, *(("ETag",) if operation.is_versioned else ()))
     success: dict[str, Any] = {"description": "Done." if operation.answer is None else "The result."}
     pages = ("Link",) if any(argument.name == "cursor" for argument in operation.arguments) else ()
     success["headers"] = _header_references((*usual, *pages))
@@ -164,7 +164,7 @@ def _responses(operation: Operation, routes: OperationSet) -> dict[str, Any]:
     if operation.tags.empty_status is not None:
         empty = {"description": "Accepted, without an answer.", "headers": _header_references(always)}
         responses[str(operation.tags.empty_status)] = empty
-    if operation.is_read:
+    if operation.is_read and operation.is_versioned:
         responses["304"] = {"description": "Not changed: If-None-Match names the current ETag."}
     for status, codes in sorted(_problems(operation, routes).items()):
         names = ["X-Request-Id"]
@@ -186,6 +186,8 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
         codes |= {"authentication_required", "token_invalid", "session_expired", "forbidden"}
     if operation.tags.placeholders or operation.returns != "void":
         codes.add("not_found")
+    if not operation.is_read:
+        codes.add("precondition_failed")
     if operation.is_repeatable:
         codes |= {"idempotency_key_reused", "idempotency_in_progress"}
     if operation.tags.hash is not None:

@@ -81,6 +81,7 @@ class Operation:
     is_session: bool
     is_anonymous: bool
     is_repeatable: bool
+    is_versioned: bool
     callers: tuple[str, ...]
     precalls: dict[str, Precall]
 
@@ -165,6 +166,7 @@ def _operation(
         status=tags.status or (204 if is_void else 200),
         is_session=result.kind == "c" and result.name == "session",
         is_anonymous="roster_anonymous" in function.callers,
+        is_versioned=any(attribute.name == "version" for attribute in result.attributes),
         is_repeatable=tags.method == "POST" and not types.is_secret(function.returns),
         callers=function.callers,
         precalls={

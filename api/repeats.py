@@ -22,7 +22,7 @@ def key_schema(operation: Operation) -> Schema:
     """What a key has to look like, bare or in the quotation marks that the draft wants."""
     least = _ANYBODY_LENGTH if operation.is_anonymous else 1
     bare = f"[!#-\\[\\]-~]{{{least},255}}"
-    who = f"At least {_ANYBODY_LENGTH} characters, made at random." if operation.is_anonymous else "Unique to the request."
+    who = f"At least {least} characters, made at random." if operation.is_anonymous else "Unique to the request."
     return {
         "type": "string",
         "pattern": f'^(?:{bare}|"{bare}")$',

@@ -70,7 +70,7 @@ async def answer(service: Service, key: tuple[str, str], request: Request[Any, A
     """Answer one request. When the functions were replaced meanwhile, take the new routes over and try again."""
     scope: Any = request.scope
     exchange: Exchange = scope[EXCHANGE]
-    headers = dict(scope["headers"])
+    headers = exchange.headers
     token = bearer(headers.get(b"authorization"))
     try:
         body = await _read_body(request, headers)

@@ -30,6 +30,7 @@ _ADMITTED_ONCE = sql.SQL(
     "case when s.switched is not null then {run} else nullif(current_setting('response.replay', true), '') end"
 )
 _REMEMBERED = sql.SQL("{remember}({route}::regprocedure, $1::text::jsonb, {status}, {run})")
+_TAGGED = sql.SQL("{tag}(row_to_json({call}))")
 _FIRST_ARGUMENT = 2
 """Number of the first parameter after the context."""
 _RESULTS = {
@@ -66,7 +67,11 @@ class Statements:
 def compose(operation: Operation) -> Statements:
     """Compose the statements of an operation."""
     values = [(a.name, _argument(a, position)) for position, a in enumerate(operation.arguments, _FIRST_ARGUMENT)]
-    run = _RESULTS[operation.returns].format(call=_call(ROUTE_SCHEMA, operation.name, values))
+    names = tuple(argument.name for argument in operation.arguments)
+    call = _call(ROUTE_SCHEMA, operation.name, values)
+    run = _RESULTS[operation.returns].format(call=call)
+    if operation.is_versioned:
+        run = _TAGGED.format(tag=sql.Identifier(SEAM_SCHEMA, "tag"), call=call)
     if operation.is_repeatable:
         run = _REMEMBERED.format(
             remember=sql.Identifier(SEAM_SCHEMA, "remember"),
@@ -75,7 +80,7 @@ def compose(operation: Operation) -> Statements:
             run=run,
         )
     return Statements(
-        call=Statement(_frame(operation, _admitted(operation, run), is_fixed=True), tuple(a.name for a in operation.arguments)),
+        call=Statement(_frame(operation, _admitted(operation, run), is_fixed=True), names),
         door=Statement(_frame(operation, sql.SQL("s.switched"), is_fixed=False)),
         prepare=_prepare(operation),
     )

@@ -1,10 +1,8 @@
 """What every route does with a request, whatever the route is: read it strictly, refuse it kindly, say who answered."""
 
 import json
-import socket
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -13,6 +11,7 @@ from api.bodies import MAX_BYTES
 from tests.people import PROXY, Person, client_of, early_in_a_minute, member, one, problem
 from tests.server import Service, StartService
 from tests.test_bodies import HOSTILE
+from tests.wire import exchange
 
 JSON = {"Content-Type": "application/json"}
 LOGIN = "/v1/auth/login"
@@ -29,19 +28,6 @@ def ann(shared_service: Service) -> Person:
 def client(shared_service: Service) -> httpx.Client:
     """A client that is not signed in."""
     return client_of(shared_service)
-
-
-def raw(service: Service, *parts: bytes) -> bytes:
-    """Bytes sent as they are; returns the first bytes of the answer."""
-    address = urlsplit(service.base_url)
-    with socket.create_connection((address.hostname, address.port), 10) as connection:
-        connection.settimeout(10)
-        for part in parts:
-            connection.sendall(part)
-        answer = b""
-        while b"\r\n\r\n" not in answer and (chunk := connection.recv(65536)):
-            answer += chunk
-        return answer
 
 
 def fields(answer: httpx.Response) -> dict[str, str]:
@@ -88,7 +74,7 @@ def test_a_body_beyond_the_limit_is_a_413_however_it_is_sent(client: httpx.Clien
 
 def test_an_announced_length_that_is_too_large_is_refused_before_it_is_sent(shared_service: Service) -> None:
     head = f"POST {LOGIN} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n"
-    assert raw(shared_service, head.encode()).startswith(b"HTTP/1.1 413 ")
+    assert exchange(shared_service, head.encode()).problem == (413, "body_too_large")
 
 
 def test_every_mistake_of_a_request_is_told_at_once(client: httpx.Client) -> None:
@@ -167,7 +153,7 @@ def test_a_path_that_is_not_written_exactly_so_is_a_404(ann: Person, path: str) 
 
 def test_another_spelling_of_the_same_path_meets_the_same_door(client: httpx.Client, shared_service: Service) -> None:
     head = "GET /v1/%6d%65 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    assert raw(shared_service, head.encode()).startswith(b"HTTP/1.1 401 ")
+    assert exchange(shared_service, head.encode()).problem == (401, "authentication_required")
 
 
 def test_a_method_that_a_path_does_not_take_is_a_405_that_says_which(ann: Person) -> None:

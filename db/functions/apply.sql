@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '263e92491906d9df98b9d2ccf04d9459c7e453500cf28baa71bf0ad591751197';
+set local pgroster.functions_digest = '090cb0afa557d3e21dd273a3f7d948fcb1a222b815f235eb1d30423a45bd3d36';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -131,6 +131,7 @@ set local role roster_owner;
 \ir http/remember.sql
 \ir http/reset_words.sql
 \ir http/routes.sql
+\ir http/tag.sql
 \ir http/types.sql
 \ir admin/act_as.sql
 \ir admin/anonymize_expired_users.sql
@@ -317,6 +318,7 @@ set local role roster_owner;
 \ir http/remember.sql
 \ir http/reset_words.sql
 \ir http/routes.sql
+\ir http/tag.sql
 \ir admin/act_as.sql
 \ir admin/anonymize_expired_users.sql
 \ir admin/anonymize_user.sql

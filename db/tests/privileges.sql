@@ -136,6 +136,7 @@ create temp table declared_callers (signature, roles) as values
   ('http.remember(regprocedure,jsonb,integer,text)', 'authenticator'),
   ('http.reset_words(text)', 'authenticator'),
   ('http.routes()', 'authenticator dba'),
+  ('http.tag(json)', 'authenticator'),
   ('http.types()', 'authenticator dba'),
   ('private.authorize(regprocedure)', 'dba user'),
   ('private.base64url(bytea)', ''),

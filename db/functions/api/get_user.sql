@@ -4,11 +4,8 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_user api.user := private.load_user(get_user.id);
 begin
-  perform private.set_header('ETag', format('"%s"', v_user.version));
-  return v_user;
+  return private.load_user(get_user.id);
 end
 $$;
 comment on function api.get_user(uuid) is $$

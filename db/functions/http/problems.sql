@@ -5,6 +5,7 @@ language sql
 immutable
 as $$
   values
+    ('malformed_request',       400, 'The request is not proper HTTP/1.1.', 'Send what RFC 9112 asks for: one Host header, one length, no header twice that can stand there once.'),
     ('malformed_json',          400, 'The body is not valid JSON.', 'Send UTF-8 JSON without duplicate keys, NUL characters or more than 32 levels.'),
     ('cursor_invalid',          400, 'The cursor is not one of this list''s.', 'Start again without a cursor.'),
     ('code_invalid',            400, 'The code is not valid.', 'Check it, or ask for a new one.'),
@@ -19,6 +20,7 @@ as $$
     ('audit_append_only',       403, 'The audit log is append-only.', 'Rows leave the log only with their whole partition, when its retention has passed.'),
     ('not_found',               404, 'There is no such thing here.', 'Check the path and the id.'),
     ('method_not_allowed',      405, 'This path does not take that method.', 'Use one of the methods in the Allow header.'),
+    ('request_timeout',         408, 'The request did not arrive in time.', 'Send it without pauses.'),
     ('email_taken',             409, 'The email address belongs to another account.', 'Use another address, or reset the password of that account.'),
     ('username_taken',          409, 'The username belongs to another account.', 'Choose another username.'),
     ('role_taken',              409, 'There is a role of that name already.', 'Choose another name, or change that role.'),
@@ -30,7 +32,9 @@ as $$
     ('session_end_fixed',       409, 'A session''s end and its user never change.', 'Sign in again to get a new session.'),
     ('precondition_failed',     412, 'The thing has changed since you read it.', 'Read it again and repeat the change with the new ETag.'),
     ('body_too_large',          413, 'The body is larger than 64 KiB.', 'Send less.'),
-    ('unsupported_media_type',  415, 'The body is not JSON.', 'Send Content-Type: application/json.'),
+    ('uri_too_long',            414, 'The path and the query are longer than 8 KiB.', 'Ask for less at once.'),
+    ('unsupported_media_type',  415, 'The body is not plain JSON.', 'Send Content-Type: application/json and no Content-Encoding.'),
+    ('expectation_failed',      417, 'Only 100-continue can be expected.', 'Leave the Expect header out.'),
     ('invalid_request',         422, 'The request does not fit this route.', 'See errors: each names a field and what it should be.'),
     ('expiry_passed',           422, 'The time has passed already.', 'Send a time in the future, or none.'),
     ('password_missing',        422, 'A password is needed.', 'Send one; to shut somebody out, suspend the account.'),
@@ -41,6 +45,7 @@ as $$
     ('password_unacceptable',   422, 'The password is not acceptable.', 'See errors for the reason.'),
     ('idempotency_key_reused',  422, 'The Idempotency-Key belongs to another request.', 'Use a new key for each request; send the same one only with the same request.'),
     ('rate_limited',            429, 'Too many requests.', 'Wait as long as Retry-After says.'),
+    ('headers_too_large',       431, 'The headers are more than 100 or larger than 32 KiB.', 'Send fewer or smaller ones.'),
     ('internal_error',          500, 'Something went wrong on our side.', 'Try again; if it stays, report the request_id.'),
     ('busy',                    503, 'The service is at its limit.', 'Try again after Retry-After.'),
     ('timeout',                 503, 'The database took too long.', 'Try again after Retry-After.'),

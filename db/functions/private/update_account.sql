@@ -9,7 +9,6 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user       api.user;
   v_constraint text;
 begin
   if octet_length(update_account.metadata::text) > 8192 then
@@ -26,9 +25,7 @@ begin
     avatar_url = case when 'avatar_url' = any (present) then update_account.avatar_url else p.avatar_url end,
     metadata   = coalesce(update_account.metadata, p.metadata)
   where p.user_id = update_account.user_id;
-  v_user := private.load_user(update_account.user_id);
-  perform private.set_header('ETag', format('"%s"', v_user.version));
-  return v_user;
+  return private.load_user(update_account.user_id);
 exception
   when unique_violation then
     get stacked diagnostics v_constraint = constraint_name;
