@@ -7,6 +7,7 @@ from api.binding import is_password_required, password_schema
 from api.bodies import MAX_BYTES
 from api.catalog import LimitFacts
 from api.checks import Schema
+from api.document_links import links
 from api.grammar import HEADERS, IDEMPOTENCY_KEY
 from api.operations import Argument, Operation, OperationSet
 from api.repeats import REPLAYED, key_schema
@@ -68,7 +69,8 @@ def document(routes: OperationSet, origin: str) -> dict[str, Any]:
             "title": "pgroster",
             "version": _version(),
             "description": "User management. Every route is a function in PostgreSQL; this document is generated "
-            f"from them. Bodies are JSON of at most {MAX_BYTES // 1024} KiB; unknown keys are refused.",
+            f"from them. Bodies are JSON of at most {MAX_BYTES // 1024} KiB; unknown keys are refused, "
+            "and so are strings with a NUL.",
         },
         "servers": [{"url": origin}],
         "tags": [{"name": name} for name in sorted({_tag(o) for o in routes.operations} | {"service"})],
@@ -160,6 +162,8 @@ def _responses(operation: Operation, routes: OperationSet) -> dict[str, Any]:
     success["headers"] = _header_references((*usual, *pages))
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": operation.answer}}
+    if found := links(operation, routes):
+        success["links"] = found
     responses = {str(operation.status): success}
     if operation.tags.empty_status is not None:
         empty = {"description": "Accepted, without an answer.", "headers": _header_references(always)}

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '090cb0afa557d3e21dd273a3f7d948fcb1a222b815f235eb1d30423a45bd3d36';
+set local pgroster.functions_digest = '1858e135d483f64c2932b93499927c578d94253f71b16f30c4114fbcbc3c96b0';
 \ir begin.sql
 
 -- In whatever order they name each other.

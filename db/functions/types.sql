@@ -236,10 +236,10 @@ create type api.personal_data as (
   exported_at timestamptz,
   user_id     uuid,
   data        jsonb,
-  events      jsonb
+  events      app.json_list
 );
 comment on type api.personal_data is 'Everything that is held about a person (GDPR, Art. 15 and 20).';
 comment on column api.personal_data.exported_at is 'When it was put together.';
 comment on column api.personal_data.user_id is 'Whose data it is.';
 comment on column api.personal_data.data is 'Rows about the person, by table.';
-comment on column api.personal_data.events is 'The audit log''s rows about the person, newest first, an array.';
+comment on column api.personal_data.events is 'The audit log''s rows about the person, newest first.';

@@ -101,6 +101,10 @@ create domain app.metadata as jsonb
   constraint metadata_is_object check (jsonb_typeof(value) = 'object');
 comment on domain app.metadata is 'A JSON object of the application''s own, at most 8 KiB as text.';
 
+create domain app.json_list as jsonb
+  constraint json_list_is_array check (jsonb_typeof(value) = 'array');
+comment on domain app.json_list is 'A JSON array.';
+
 create domain app.user_sort as text
   constraint user_sort_known check (value in ('created_at', '-created_at', 'email', 'username', 'last_login_at'));
 comment on domain app.user_sort is 'Order of a list of accounts; - means descending.';
