@@ -122,6 +122,7 @@ def pages_of_elsewhere(service: Service) -> None:
 
 
 def test_without_a_setting_no_page_of_elsewhere_may_call(ann: Person) -> None:
+    """BR-422."""
     for answer in (
         ann.get("/v1/me", headers={"Origin": PAGE}),
         ann.client.options("/v1/me", headers={"Origin": PAGE, "Access-Control-Request-Method": "PATCH"}),
@@ -239,7 +240,7 @@ def test_two_lines_of_a_list_are_one_list(ann: Person) -> None:
 
 
 def test_a_route_without_versions_changes_nothing_for_one(ann: Person) -> None:
-    """Else a client that asks for its change to be made to one version only would be told that it was."""
+    """BR-423: else a client that asks for its change to be made to one version only would be told that it was."""
     root = holder(ann.service, "admin")
     body = {"name": "matchless", "permissions": []}
     assert problem(root.post("/v1/roles", body, headers={"If-Match": '"1"'})) == (412, "precondition_failed")

@@ -92,6 +92,7 @@ def test_what_is_no_proper_request_is_a_problem(
 
 
 def test_limits_are_as_large_as_they_say(shared_service: Service) -> None:
+    """BR-420."""
     assert exchange(shared_service, LIVE + HOST + b"X: a\r\n" * (MAX_HEADERS - 1) + b"\r\n").status == 200
     target = b"/health/live?a=".ljust(MAX_URL, b"a")
     assert exchange(shared_service, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n").status == 200
@@ -183,7 +184,7 @@ def test_a_request_that_does_not_arrive_is_not_waited_for(hasty: Service, part: 
 
 
 def test_a_request_that_trickles_is_no_better(hasty: Service) -> None:
-    """Each byte comes before anybody would give up waiting for the next; what counts is the whole."""
+    """BR-421: each byte comes before anybody would give up waiting for the next; what counts is the whole."""
     for head, drop in ((LIVE, b"X: a\r\n"), (LOGIN + HOST + b"Content-Length: 60000\r\n\r\n", b" ")):
         with line(hasty) as connection, ThreadPoolExecutor(1) as pool:
             connection.send(head)

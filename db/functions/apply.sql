@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '1858e135d483f64c2932b93499927c578d94253f71b16f30c4114fbcbc3c96b0';
+set local pgroster.functions_digest = 'c299bdd49d1d23626e79825cdace6892a96f98325d063a8b5caf114fd7be67a4';
 \ir begin.sql
 
 -- In whatever order they name each other.

@@ -9,12 +9,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_status   integer := coalesce(nullif(current_setting('response.status', true), '')::integer, remember.status);
-  v_user_id  uuid := private.session_owner(context ->> 'session');
-  v_key_hash bytea := private.idempotency_hash(v_user_id, context ->> 'idempotency_key');
+  v_user_id  uuid;
+  v_key_hash bytea;
 begin
   if not context ? 'idempotency_key' or v_status = 429 then
     return answer;
   end if;
+  v_user_id := private.session_owner(context ->> 'session');
+  v_key_hash := private.idempotency_hash(v_user_id, context ->> 'idempotency_key');
   delete from app.idempotency_keys k where k.key_hash = v_key_hash;  -- one that has expired and is not yet cleaned up
   insert into app.idempotency_keys (key_hash, user_id, session_hash, route, request_hash, status, problem, answer, headers)
   values (
