@@ -1,6 +1,8 @@
 PYTHON ?= python3
 WORKERS ?= 1
 ARGS ?=
+JOBS ?= auto
+TEST_JOBS := -n $(JOBS) --dist loadfile
 READY := .venv/.ready
 PGROSTER := .venv/bin/python -m api.cli
 
@@ -13,11 +15,11 @@ help: ## show what there is to run
 run: $(READY) ## start everything on http://127.0.0.1:8000 (WORKERS=2 for two processes)
 	@exec $(PGROSTER) serve --migrate --seed --workers $(WORKERS)
 
-test: $(READY) ## run the tests on a throw-away server (ARGS="-k login" picks some)
-	@.venv/bin/python -m pytest $(ARGS)
+test: $(READY) ## run the tests on throw-away servers (ARGS="-k login" picks some, JOBS=1 runs one at a time)
+	@.venv/bin/python -m pytest $(TEST_JOBS) $(ARGS)
 
 test-slow: $(READY) ## run the tests including the slow ones
-	@.venv/bin/python -m pytest -m "slow or not slow" $(ARGS)
+	@.venv/bin/python -m pytest $(TEST_JOBS) -m "slow or not slow" $(ARGS)
 
 check: $(READY) ## lint, formatting, types, and whether the reference pages are up to date
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/python -m api.documents

@@ -13,12 +13,13 @@ from uuid import uuid4
 
 import psycopg
 
-from api import delivery, headers, keys, logs
+from api import delivery, headers, logs
 from api.answers import of_problem
 from api.client import EXCHANGE, Exchange, address, request_id
 from api.database import Database
 from api.embedded import locate
 from api.errors import Problem
+from api.keyring import Keyring
 from api.operations import CatalogError
 from api.passwords import Hasher
 from api.reload import Reloader, load
@@ -27,6 +28,7 @@ from api.settings import load as load_settings
 from api.state import RouteSet, Service
 from api.statements import Statement
 from api.tokens import Tokens
+from api.visits import counting
 
 log = logging.getLogger("pgroster")
 access_log = logging.getLogger("pgroster.request")
@@ -84,12 +86,13 @@ class Application:
                 )
             await send(message)
 
+        send_counted = counting(service, exchange, scope, send_completed)
         try:
             if code := headers.flaw(scope, given):
                 answer = of_problem(Problem(code), service.current.problems, exchange.request_id)
-                await answer(scope, receive, send_completed)
+                await answer(scope, receive, send_counted)
             else:
-                await service.current.app(scope, receive, send_completed)
+                await service.current.app(scope, receive, send_counted)
         finally:
             handler = scope.get("route_handler")
             access_log.info(
@@ -135,6 +138,7 @@ class Application:
 
     async def _start(self) -> None:
         settings = self._settings
+        keyring = Keyring(settings.var / "keys")
         service = Service(
             settings=settings,
             database=Database(self._dsn, settings.pool_size),
@@ -145,7 +149,8 @@ class Application:
                 settings.argon2_time_cost,
                 settings.argon2_parallelism,
             ),
-            tokens=Tokens(keys.load(settings.var / "keys"), settings.origin, settings.audience),
+            keyring=keyring,
+            tokens=Tokens(keyring.keys, settings.origin, settings.audience, keyring.changed),
             refresh=self._refresh,
         )
         self._service = service
@@ -153,7 +158,7 @@ class Application:
         courier = await delivery.prepare(settings, service.database.dsn)
         await service.database.open()
         self._reloader = Reloader(service, settings.reload_poll)
-        background = (self._reloader.watch(), _run_jobs(service), delivery.run(courier))
+        background = (self._reloader.watch(), _watch_keys(service), _run_jobs(service), delivery.run(courier))
         self._tasks = [asyncio.create_task(each) for each in background]
 
     async def _refresh(self, seen: RouteSet) -> None:
@@ -170,6 +175,12 @@ class Application:
 
 def _first_line(error: psycopg.Error) -> str:
     return str(error).strip().partition("\n")[0]
+
+
+async def _watch_keys(service: Service) -> None:
+    while True:
+        await asyncio.sleep(service.settings.reload_poll)
+        service.tokens.take_over()
 
 
 async def _run_jobs(service: Service) -> None:

@@ -18,7 +18,8 @@ from api.complaints import complain, unknown
 from api.errors import FieldError, Problem
 from api.grammar import HEADERS, IDEMPOTENCY_KEY, Password
 from api.operations import Encoding, Operation
-from api.passwords import CHECKED_LENGTH_MAX, LENGTH_MAX, LENGTH_MIN, length_error
+from api.password_rules import LENGTH_MAX, LENGTH_MIN, length_error
+from api.passwords import CHECKED_LENGTH_MAX
 from api.repeats import facts, key_schema
 
 MAX_QUERY_FIELDS = 64
@@ -161,7 +162,9 @@ class Binding:
     def _raise(self, errors: list[FieldError], passwords: dict[str, str]) -> None:
         new = self._operation.tags.hash
         password = passwords.get(new.key) if new is not None else None
-        weak = length_error(new.key, password) if new is not None and isinstance(password, str) else None
+        weak = None
+        if new is not None and isinstance(password, str):
+            weak = length_error(new.key, password, self._operation.password_length_min)
         if errors or weak:
             raise Problem("invalid_request" if errors else "password_unacceptable", errors + ([weak] if weak else []))
 
@@ -187,10 +190,12 @@ def password_schema(operation: Operation, password: Password) -> Schema:
     """What the document says of a password field."""
     schema: Schema = {"type": "string", "format": "password", "writeOnly": True}
     if password is operation.tags.hash:
+        least = operation.password_length_min
+        often = "" if least == LENGTH_MIN else f" ({LENGTH_MIN} where it is the only factor)"
         return schema | {
-            "minLength": LENGTH_MIN,
+            "minLength": least,
             "maxLength": LENGTH_MAX,
-            "description": f"A new password: {LENGTH_MIN} to {LENGTH_MAX} characters of any kind, compared after NFC.",
+            "description": f"A new password: {least}{often} to {LENGTH_MAX} characters of any kind, after NFC.",
         }
     return schema | {"minLength": 1, "maxLength": CHECKED_LENGTH_MAX, "description": "The current password."}
 

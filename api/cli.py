@@ -1,4 +1,4 @@
-"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `import`, `routes`, `psql`, `doctor`.
+"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `import`, `routes`, `keys`, `psql`, `doctor`.
 
 A failure that the operator can mend is one line on stderr and a non-zero exit code, never a traceback.
 """
@@ -14,7 +14,7 @@ import click
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from api import doctor, loading, migrate, screens, seeds, serve, settings, strangers
+from api import doctor, loading, migrate, rotation, screens, seeds, serve, settings, strangers
 from api.embedded import Server, running
 from api.servers import check_migratable
 from api.settings import OperatorError, Settings
@@ -164,6 +164,9 @@ def routes_command(as_json: bool) -> None:
     with running(settings.load()) as server:
         require_migrated(server)
         screens.show_routes(screens.load_operations(server), as_json)
+
+
+main.add_command(rotation.keys_commands)
 
 
 @main.command("psql", context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -20,12 +20,16 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(slots=True)
 class Exchange:
-    """One request as the log knows it; `user` is the public id of whoever the token names."""
+    """One request as the log knows it; `user` is the public id of whoever the token names.
+
+    `is_counted`: a function's statement counts it against its limits, or it has been counted already.
+    """
 
     request_id: str
     address: str | None
     headers: Mapping[bytes, bytes]
     user: str | None = None
+    is_counted: bool = False
 
 
 def request_id(headers: Mapping[bytes, bytes]) -> str:

@@ -20,6 +20,11 @@ PYTHON = (3, 11)
 FACTS = """
     select pg_catalog.current_setting('server_version'), pg_catalog.getdatabaseencoding(), datcollate
     from pg_catalog.pg_database where datname = pg_catalog.current_database()"""
+LEAKS = """
+    select name, pg_catalog.format('alter database %I set %I = %L;', current_database(), name, safe)
+    from (values ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'),
+                 ('log_error_verbosity', 'terse')) as s (name, safe)
+    where current_setting(name) <> safe"""
 MISSING_PARTITIONS = """
     select month
     from (select to_char(now() at time zone 'UTC' + make_interval(months => n), 'YYYY_MM')
@@ -140,6 +145,7 @@ def database(server: Server) -> Iterator[Check]:
         yield functions(status)
         if status.deployed_functions is not None:
             yield refusal("service login", check_server, server.api_dsn, "roster_authenticator can log in")
+            yield server_log(server.api_dsn)
             yield partitions(connection)
 
 
@@ -169,6 +175,20 @@ def functions(status: migrate.Status) -> Check:
     if status.deployed_functions == status.source_functions:
         return Check("functions", "ok", f"as in the sources ({status.source_functions[:12]})")
     return Check("functions", "warn", "differ from the sources", "run: make migrate")
+
+
+def server_log(dsn: str) -> Check:
+    """Whether the server keeps what the service sends it out of its own log."""
+    try:
+        with connected(dsn) as connection:
+            leaks = connection.execute(LEAKS).fetchall()
+    except OperatorError as error:
+        return Check("server log", "fail", str(error))
+    if not leaks:
+        return Check("server log", "ok", "quotes neither parameters nor rows")
+    names, statements = zip(*leaks, strict=True)
+    advice = f"as a superuser: {' '.join(statements)}"
+    return Check("server log", "warn", f"may quote secrets because of {', '.join(names)}", advice)
 
 
 def partitions(connection: psycopg.Connection) -> Check:

@@ -15,7 +15,11 @@ from api.function_sources import OWNER
 from api.plan import FUNCTIONS, Step
 from api.sqlfile import MigrationError, Script, shown
 
-_NOT_THERE_YET = (errors.UndefinedTable, errors.InvalidSchemaName, errors.InvalidParameterValue)
+# Who can become the owner reads as the owner, whatever else was granted; the service's own login may read as itself.
+_AS_OWNER = """
+select pg_catalog.set_config('role', r.rolname, true)
+from pg_catalog.pg_roles r where r.rolname = %s and pg_catalog.pg_has_role(r.oid, 'member')"""
+_NOT_THERE_YET = (errors.UndefinedTable, errors.InvalidSchemaName)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def steps(connection: psycopg.Connection, database: Path) -> dict[str, Deployed]
         connection.transaction(),
         connection.cursor(row_factory=class_row(Deployed)) as cursor,
     ):
-        cursor.execute(f"set local role {OWNER}")
+        connection.execute(_AS_OWNER, [OWNER])
         cursor.execute(_query(database, "steps"))
         return {row.step: row for row in cursor}
     return None
@@ -65,7 +69,7 @@ def steps(connection: psycopg.Connection, database: Path) -> dict[str, Deployed]
 def functions_digest(connection: psycopg.Connection, database: Path) -> str | None:
     """The digest of the deployed functions, or None where there are none."""
     with suppress(*_NOT_THERE_YET), connection.transaction():
-        connection.execute(f"set local role {OWNER}")
+        connection.execute(_AS_OWNER, [OWNER])
         row = connection.execute(_query(database, "functions")).fetchone()
         return row[0] if row else None
     return None

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, ProgressColumn, TimeRemainingColumn
 
 from api import bulk, importing, screens
-from api.passwords import length_error, normalise
+from api.password_rules import length_error, normalise
 from api.seeds import password_hasher
 from api.settings import OperatorError, Settings
 

@@ -11,7 +11,7 @@ from api.document_links import links
 from api.grammar import HEADERS, IDEMPOTENCY_KEY
 from api.operations import Argument, Operation, OperationSet
 from api.repeats import REPLAYED, key_schema
-from api.service_document import SERVICE_PATHS
+from api.service_document import SERVICE_PATHS, header_references
 
 PROBLEM = "Problem"
 _EXAMPLES = {
@@ -155,27 +155,28 @@ def _body(operation: Operation) -> dict[str, Any] | None:
 
 
 def _responses(operation: Operation, routes: OperationSet) -> dict[str, Any]:
-    always = ("X-Request-Id", "RateLimit-Policy", "RateLimit", *((REPLAYED,) if operation.is_repeatable else ()))
-    usual = (*always, *(("ETag",) if operation.is_versioned else ()))
+    usual = ("X-Request-Id", "RateLimit-Policy", "RateLimit")
+    again = (REPLAYED,) if operation.is_repeatable else ()
+    version = ("ETag",) if operation.is_versioned else ()
     success: dict[str, Any] = {"description": "Done." if operation.answer is None else "The result."}
     pages = ("Link",) if any(argument.name == "cursor" for argument in operation.arguments) else ()
-    success["headers"] = _header_references((*usual, *pages))
+    success["headers"] = header_references((*usual, *again, *version, *pages))
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": operation.answer}}
     if found := links(operation, routes):
         success["links"] = found
     responses = {str(operation.status): success}
     if operation.tags.empty_status is not None:
-        empty = {"description": "Accepted, without an answer.", "headers": _header_references(always)}
+        empty = {"description": "Accepted, without an answer.", "headers": header_references((*usual, *again))}
         responses[str(operation.tags.empty_status)] = empty
-    if operation.is_read and operation.is_versioned:
-        responses["304"] = {"description": "Not changed: If-None-Match names the current ETag."}
+    if operation.is_read and version:
+        unchanged = {"description": "Not changed: If-None-Match names the current ETag."}
+        responses["304"] = unchanged | {"headers": header_references((*usual, *version))}
     for status, codes in sorted(_problems(operation, routes).items()):
-        names = ["X-Request-Id"]
-        names += ["Retry-After"] if status in (429, 503) else ["WWW-Authenticate"] if status == 401 else []
+        more = ("Retry-After",) if status in (429, 503) else ("WWW-Authenticate",) if status == 401 else ()
         responses[str(status)] = {
             "description": "\n".join(f"- `{code}`: {routes.catalog.problems[code].title}" for code in sorted(codes)),
-            "headers": _header_references(tuple(names)),
+            "headers": header_references((*usual, *more)),
             "content": {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}},
         }
     return responses
@@ -205,10 +206,6 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
     for another, code in (error.split(":") for error in operation.tags.errors if ":" in error):
         found.setdefault(int(another), set()).add(code)
     return found
-
-
-def _header_references(names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _tag(operation: Operation) -> str:

@@ -13,6 +13,7 @@ from api import refusals
 from api.catalog import ROUTE_SCHEMA, SEAM_SCHEMA, Catalog, FunctionFacts
 from api.checks import Schema
 from api.grammar import GrammarError, Password, Place, Tags, parse
+from api.password_rules import LENGTH_LEAST, LENGTH_MIN
 from api.schemas import Types, UnsupportedTypeError, nullable
 
 Encoding = Literal["text", "boolean", "integer", "number", "json", "array"]
@@ -84,6 +85,8 @@ class Operation:
     is_versioned: bool
     callers: tuple[str, ...]
     precalls: dict[str, Precall]
+    password_length_min: int
+    """Characters that a new password has at least; the function that knows its owner may ask for more."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -174,7 +177,15 @@ def _operation(
             for name, password in (("hash", tags.hash), ("verify", tags.verify))
             if password is not None and password.precall is not None
         },
+        password_length_min=_password_length_min(tags, types, seam),
     )
+
+
+def _password_length_min(tags: Tags, types: Types, seam: dict[str, FunctionFacts]) -> int:
+    if tags.hash is None or tags.hash.precall is None:
+        return LENGTH_MIN
+    returned = types.facts[seam[tags.hash.precall.function].returns]
+    return LENGTH_LEAST if returned.kind == "c" else LENGTH_MIN
 
 
 def _precall(names: tuple[str, ...], function: FunctionFacts, types: Types) -> Precall:

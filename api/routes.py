@@ -70,8 +70,9 @@ async def answer(service: Service, key: tuple[str, str], request: Request[Any, A
     """Answer one request. When the functions were replaced meanwhile, take the new routes over and try again."""
     scope: Any = request.scope
     exchange: Exchange = scope[EXCHANGE]
+    exchange.is_counted = True
     headers = exchange.headers
-    token = bearer(headers.get(b"authorization"))
+    token = bearer(scope["headers"])
     try:
         body = await _read_body(request, headers)
         values = tuple(scope["path_params"].values())

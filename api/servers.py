@@ -28,8 +28,8 @@ REQUIREMENTS: tuple[tuple[LiteralString, str], ...] = (
 )
 MIGRATION_REQUIREMENTS: tuple[tuple[LiteralString, str], ...] = (
     (
-        "select pg_catalog.lower('É') <> 'é'",
-        "the database's locale folds ASCII letters only, so É@ and é@ would be two accounts;"
+        "select pg_catalog.lower('ÉI') <> 'éi'",
+        "the database's locale folds letters in its own way, so É@ and é@, or I@ and i@, would be two accounts;"
         " make one with: createdb --encoding=UTF8 --locale=C.UTF-8 --template=template0 user_management",
     ),
     (

@@ -16,6 +16,7 @@ from litestar.types import ASGIApp, ExceptionHandlersMap
 from api.answers import Answer, is_unchanged
 from api.client import EXCHANGE
 from api.errors import RETRY_AFTER, ConflictError, FieldError, Problem, RoutesReplacedError, render
+from api.keys import JWKS_SECONDS
 from api.links import account_page
 from api.state import Service
 from api.statements import Statement
@@ -62,8 +63,8 @@ def service_handlers(service: Service) -> list[HTTPRouteHandler]:
         return Answer(status, json.dumps(report).encode(), headers=headers)
 
     async def jwks() -> ASGIApp:
-        keys = json.dumps(service.tokens.keys.jwks()).encode()
-        return Answer(200, keys, b"application/jwk-set+json", {"Cache-Control": "public, max-age=300"})
+        keys = json.dumps(service.tokens.keys.jwks(time.time())).encode()
+        return Answer(200, keys, b"application/jwk-set+json", {"Cache-Control": f"public, max-age={JWKS_SECONDS}"})
 
     async def openapi(request: Request[Any, Any, Any]) -> ASGIApp:
         return _cacheable(request, service.current.document, b"application/openapi+json;version=3.1")
@@ -94,11 +95,18 @@ def service_handlers(service: Service) -> list[HTTPRouteHandler]:
 async def readiness(service: Service) -> tuple[int, dict[str, Any]]:
     """200 while the database answers and what is deployed in it is what is served; else 503 with the reasons.
 
-    `stale` is a deployment with a mistake in it: the routes from before go on being served, and whoever watches the
-    deployment has to hear of it. `unavailable` is a database that cannot be reached or has no functions.
+    `stale` is a deployment or a key file with a mistake in it: the routes or keys from before go on being used, and
+    whoever watches the deployment has to hear of it. `unavailable` is a database that cannot be reached or has no
+    functions.
     """
     routes: dict[str, Any] = {"count": len(service.current.routes), "reasons": list(service.stale)}
-    report: dict[str, Any] = {"status": "stale" if service.stale else "ready", "routes": routes}
+    keys = {
+        "count": len(service.tokens.keys.in_order),
+        "signing": service.tokens.keys.signing(time.time()).kid,
+        "reasons": list(service.keyring.reasons),
+    }
+    is_stale = bool(service.stale or service.keyring.reasons)
+    report: dict[str, Any] = {"status": "stale" if is_stale else "ready", "routes": routes, "keys": keys}
     started = time.perf_counter()
     try:
         digest = await service.database.value(_DIGEST)
@@ -109,7 +117,7 @@ async def readiness(service: Service) -> tuple[int, dict[str, Any]]:
     report["functions"] = {"deployed": digest, "serving": service.current.catalog.digest}
     if digest is None:
         return 503, report | {"status": "unavailable", "reason": "no functions are deployed; run: pgroster migrate"}
-    return 503 if service.stale else 200, report
+    return 503 if is_stale else 200, report
 
 
 def exception_handlers(service: Service) -> ExceptionHandlersMap:

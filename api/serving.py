@@ -17,7 +17,7 @@ from api.client import Exchange
 from api.database import Reply
 from api.errors import Problem, of_answer
 from api.operations import Operation
-from api.passwords import guessable_error
+from api.password_rules import refusal, rules_of
 from api.repeats import REPLAYED
 from api.state import Route, Service
 from api.statements import Statement
@@ -90,7 +90,7 @@ async def _prepare(service: Service, route: Route, statement: Statement, bound: 
     new, known = route.operation.tags.hash, route.operation.tags.verify
     try:
         if new is not None and new.key in bound.passwords:
-            weak = guessable_error(new.key, bound.passwords[new.key], facts.get("hash") or ())
+            weak = refusal(new.key, bound.passwords[new.key], rules_of(facts.get("hash")))
             if weak is not None:
                 raise Problem("password_unacceptable", [weak])
         if known is not None:

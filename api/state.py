@@ -8,6 +8,7 @@ from litestar import Litestar
 from api.binding import Binding
 from api.catalog import Catalog, ProblemFacts
 from api.database import Database
+from api.keyring import Keyring
 from api.operations import Operation
 from api.passwords import Hasher
 from api.settings import Settings
@@ -46,6 +47,7 @@ class Service:
     settings: Settings
     database: Database
     hasher: Hasher
+    keyring: Keyring
     tokens: Tokens
     refresh: Callable[["RouteSet"], Awaitable[None]]
     current: RouteSet = field(init=False)

@@ -15,15 +15,19 @@ from psycopg import sql
 from api.catalog import ROUTE_SCHEMA, SEAM_SCHEMA
 from api.operations import Argument, Operation
 
-_FRAME = sql.SQL(
+_ANSWER = sql.SQL(
     """\
 select {body} as body
      , nullif(current_setting('response.status', true), '') as status
      , nullif(current_setting('response.problem', true), '') as problem
      , nullif(current_setting('response.headers', true), '') as headers
      , nullif(current_setting('response.claims', true), '') as claims
-from (select case when e.role is not null then set_config('role', e.role, true) end as switched
-      from (select {enter}({route}::regprocedure, $1::text::jsonb) as role offset 0) e offset 0) s"""
+from ({admission} offset 0) s"""
+)
+_ENTRY = sql.SQL(
+    """\
+select case when e.role is not null then set_config('role', e.role, true) end as switched
+      from (select {enter}({route}::regprocedure, $1::text::jsonb) as role offset 0) e"""
 )
 _ADMITTED = sql.SQL("case when s.switched is not null then {run} end")
 _ADMITTED_ONCE = sql.SQL(
@@ -53,6 +57,14 @@ class Statement:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", b"pgroster_" + sha256(self.query).hexdigest()[:24].encode())
+
+
+VISIT = Statement(
+    _ANSWER.format(
+        body=sql.SQL("s.counted::text"), admission=sql.SQL("select http.count_visit($1::text::jsonb) as counted")
+    ).as_bytes(None)
+)
+"""Counts a request that is for no function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +102,8 @@ def _frame(operation: Operation, body: sql.Composable, is_fixed: bool) -> bytes:
     # Without the operation in it, nothing tells PostgreSQL to plan a statement again when the function is replaced,
     # so its id is looked up at each call.
     route = sql.Literal(operation.function) + (sql.SQL("") if is_fixed else sql.SQL("::text"))
-    return _FRAME.format(body=body, enter=sql.Identifier(SEAM_SCHEMA, "enter"), route=route).as_bytes(None)
+    entry = _ENTRY.format(enter=sql.Identifier(SEAM_SCHEMA, "enter"), route=route)
+    return _ANSWER.format(body=body, admission=entry).as_bytes(None)
 
 
 def _prepare(operation: Operation) -> Statement | None:

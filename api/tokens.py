@@ -7,7 +7,7 @@ every request. A token that has been verified is therefore remembered until it e
 import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -16,7 +16,7 @@ from uuid import uuid4
 import jwt
 
 from api.bodies import MalformedJSONError, parse
-from api.keys import Keys
+from api.keys import TOKEN_SECONDS, Key, Keys
 
 TYPE = "at+jwt"
 MAX_LENGTH = 4096
@@ -30,6 +30,8 @@ _TEXTS = ("iss", "aud", "sub", "client_id", "sid", "jti")
 _TIMES = ("iat", "nbf", "exp")
 _LATEST = 2**53
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
+_ORDERS = {"ES256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551}
+"""Order of the curve (FIPS 186-4, D.1.2.3): with (r, s) an ECDSA signature, (r, order - s) is another of the same."""
 
 
 class TokenError(Exception):
@@ -46,13 +48,23 @@ class Claims:
 
 
 class Tokens:
-    """Signs and verifies for one issuer and one audience."""
+    """Signs and verifies for one issuer and one audience. `look_again` returns other keys where there are some now."""
 
-    def __init__(self, keys: Keys, issuer: str, audience: str) -> None:
+    def __init__(
+        self, keys: Keys, issuer: str, audience: str, look_again: Callable[[], Keys | None] = lambda: None
+    ) -> None:
         self.keys = keys
         self.issuer = issuer
         self.audience = audience
+        self._look_again = look_again
         self._known: dict[bytes, Claims] = {}
+
+    def take_over(self) -> None:
+        """Use the keys that there are by now. Tokens of a key that has been taken away are none from then on."""
+        keys = self._look_again()
+        if keys is not None:
+            self.keys = keys
+            self._known.clear()
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """A new access token. `claims`: sub, sid, client_id, roles, and ttl in seconds."""
@@ -69,12 +81,14 @@ class Tokens:
             "exp": now + int(claims["ttl"]),
             "roles": claims["roles"],
         }
-        key = self.keys.signing
-        return jwt.encode(payload, key.private, algorithm=key.algorithm, headers={"typ": TYPE, "kid": key.kid})
+        key = self.keys.signing(now)
+        token = jwt.encode(payload, key.private, algorithm=key.algorithm, headers={"typ": TYPE, "kid": key.kid})
+        message, _, signature = token.rpartition(".")
+        return f"{message}.{_encode(_lesser(_decode(signature), key))}"
 
     def verify(self, token: str) -> Claims:
         """What the token says. Raises TokenError."""
-        fingerprint = sha256(token.encode("utf-8", "surrogateescape")).digest()
+        fingerprint = sha256(token.encode("utf-8", "surrogatepass")).digest()
         claims = self._known.get(fingerprint)
         if claims is None:
             claims = self._verify(token)
@@ -89,12 +103,12 @@ class Tokens:
             raise TokenError
         first, second, third = token.split(".")
         header, payload = _object(first), _object(second)
-        _decode(third)
-        key = self.keys.by_kid.get(header["kid"]) if isinstance(header.get("kid"), str) else None
+        signature = _decode(third)
+        key = self._find(header.get("kid"))
         # Exactly these members: jku, jwk, x5u, crit, b64 and whatever comes next have no say here.
         if key is None or header.keys() != _HEADER or header["typ"] != TYPE or header["alg"] != key.algorithm:
             raise TokenError
-        if not _is_well_typed(payload):
+        if signature != _lesser(signature, key) or not _is_well_typed(payload):
             raise TokenError
         try:
             jwt.decode(
@@ -110,6 +124,13 @@ class Tokens:
             raise TokenError from None
         return Claims(payload["sub"], payload["sid"], payload["exp"])
 
+    def _find(self, kid: Any) -> Key | None:
+        if not isinstance(kid, str):
+            return None
+        if self.keys.find(kid) is None:
+            self.take_over()  # another process may sign with a key already that this one has not heard of
+        return self.keys.verifying(kid, time.time())
+
     def _remember(self, fingerprint: bytes, claims: Claims) -> None:
         if len(self._known) >= REMEMBERED:
             now = time.time()
@@ -118,11 +139,15 @@ class Tokens:
         self._known[fingerprint] = claims
 
 
-def bearer(authorization: bytes | None) -> str | None:
-    """The token of an Authorization header (RFC 6750, 2.1), or None where it has no bearer token."""
-    if authorization is None:
-        return None
-    scheme, _, token = authorization.decode("latin-1").partition(" ")
+def bearer(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The token of a request's Authorization header (RFC 6750, 2.1), or None where it has no bearer token.
+
+    Of two such headers one may be somebody else's: they hold no token, rather than the first or the last.
+    """
+    values = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
+    if len(values) != 1:
+        return "" if values else None
+    scheme, _, token = values[0].partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else None
 
 
@@ -130,7 +155,10 @@ def _is_well_typed(payload: dict[str, Any]) -> bool:
     texts = all(isinstance(payload.get(name), str) and payload[name] for name in _TEXTS)
     times = all(type(payload.get(name)) is int and 0 < payload[name] < _LATEST for name in _TIMES)
     roles = payload.get("roles")
-    return texts and times and isinstance(roles, list) and all(isinstance(role, str) for role in roles)
+    if not (texts and times and isinstance(roles, list) and all(isinstance(role, str) for role in roles)):
+        return False
+    # No token of ours lives longer, so that a key can be retired in time whatever it has signed.
+    return bool(payload["exp"] - payload["iat"] <= TOKEN_SECONDS)
 
 
 def _object(segment: str) -> dict[str, Any]:
@@ -148,6 +176,20 @@ def _decode(segment: str) -> bytes:
     if not _SEGMENT.fullmatch(segment) or len(segment) % 4 == 1:
         raise TokenError
     raw = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    if urlsafe_b64encode(raw).rstrip(b"=").decode() != segment:
+    if _encode(raw) != segment:
         raise TokenError
     return raw
+
+
+def _encode(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _lesser(signature: bytes, key: Key) -> bytes:
+    """The one of an ECDSA signature's two forms that counts here, so that nobody makes a second token out of one."""
+    order = _ORDERS.get(key.algorithm)
+    if order is None:
+        return signature
+    half = len(signature) // 2
+    s = int.from_bytes(signature[half:])
+    return signature if s <= order // 2 else signature[:half] + ((order - s) % order).to_bytes(32)

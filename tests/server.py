@@ -21,7 +21,7 @@ from tests.waiting import until
 
 READY_SECONDS = 60
 STOP_SECONDS = 30
-UNWANTED = ("PGROSTER_", "PG", "DATABASE_", "MAKE", "MFLAGS")
+UNWANTED = ("PGROSTER_", "PG", "DATABASE_", "MAKE", "MFLAGS", "ARGS", "JOBS", "PYTEST_")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def serving(database: TestDatabase, directory: Path, **environment: str) -> Iter
     log = directory / "service.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            pgroster("serve"), cwd=ROOT, env=clean_environment(**settings, **environment), stdout=output, stderr=output
+            pgroster("serve"), cwd=ROOT, env=clean_environment(**settings | environment), stdout=output, stderr=output
         )
     url = f"http://127.0.0.1:{port}"
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:

@@ -153,6 +153,10 @@ def test_an_invited_person_starts_on_the_page(service: Service, post: MailServer
     page.go(mail.link)
     assert "Welcome" in page.text()
     enter(page, bob.password)
+    page.click("document.querySelector('form:not([hidden]) button')")
+    assert page.run("document.querySelector('form:not([hidden])').checkValidity()") is False, "without consent"
+    assert problem(bob.login()) == (401, "invalid_credentials")
+    page.click("document.querySelector('form:not([hidden]) input[type=checkbox]')")
     press(page)
     assert "Your password is set" in page.text()
     assert bob.login().status_code == 200

@@ -183,6 +183,8 @@ def test_whatever_returns_a_thing_with_a_version_names_it(
         "suspend_user": root.post(f"{user}/suspend"),
         "reactivate_user": root.post(f"{user}/reactivate"),
         "unlock_user": root.post(f"{user}/unlock"),
+        "create_role": root.post("/v1/roles", {"name": f"x{name}", "permissions": []}),
+        "update_role": root.request("PATCH", f"/v1/roles/x{name}", json={"description": "For a test."}),
     }
     assert root.request("DELETE", user).status_code == 204
     called["restore_user"] = root.post(f"{user}/restore")

@@ -24,7 +24,7 @@ def pgroster(database: TestDatabase, tmp_path: Path) -> Installation:
 def test_help_lists_every_command(pgroster: Installation) -> None:
     done = pgroster.run("--help")
     assert done.returncode == 0
-    for command in ("serve", "migrate", "rollback", "seed", "routes", "psql", "doctor"):
+    for command in ("serve", "migrate", "rollback", "seed", "routes", "keys", "psql", "doctor"):
         assert re.search(rf"^  {command} ", done.stdout, re.MULTILINE), command
 
 
@@ -126,11 +126,14 @@ def test_doctor_names_what_is_wrong_and_what_to_do(database: TestDatabase, pgros
     month = database.admin.execute("select to_char(now() at time zone 'UTC', 'YYYY_MM')").fetchone()
     assert month
     database.admin.execute(f"drop table audit.audit_logs_{month[0]}".encode())
+    database.admin.execute(f"alter database {database.name} set log_parameter_max_length = 100".encode())
     done = pgroster.run("doctor")
     assert done.returncode == 1
     assert re.search(r"^fail +key files", done.stdout, re.MULTILINE)
     assert re.search(r"^warn +functions", done.stdout, re.MULTILINE)
     assert re.search(r"^warn +audit partitions", done.stdout, re.MULTILINE)
+    assert re.search(r"^warn +server log .*log_parameter_max_length", done.stdout, re.MULTILINE)
+    assert f"alter database {database.name} set log_parameter_max_length = '0'" in done.stdout
     assert "chmod -R go=" in done.stdout and "make migrate" in done.stdout and "create_audit_partitions" in done.stdout
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.databases import TestDatabase
 from tests.waiting import together, until
@@ -62,12 +63,12 @@ class People:
         assert row
         return int(row[0])
 
-    def until_somebody_waits(self) -> None:
-        """Wait until a connection waits for a lock that another one holds."""
+    def until_somebody_waits(self, number: int = 1) -> None:
+        """Wait until so many connections wait for locks that others hold."""
         waiting = (
             "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
         )
-        until(lambda: self.count(waiting) > 0, what="somebody waits for a lock")
+        until(lambda: self.count(waiting) >= number, 60, "somebody waits for a lock")
 
 
 def outcome(connection: psycopg.Connection[Any], query: Any, *values: Any) -> str:
@@ -104,6 +105,41 @@ def test_an_account_that_is_being_erased_cannot_be_restored_at_that_moment(peopl
     answers = together(commit_once_somebody_waits, partial(outcome, restorer, "select api.restore_user(%s)", ann))
     assert answers == ["erased", "restore_expired"]
     assert people.count("select count(*) from app.users where username = 'ann' or status <> 'deleted'") == 0
+
+
+def test_who_waits_for_an_account_that_is_being_erased_leaves_nothing_there(people: People) -> None:
+    """BR-312: neither a sign-in, nor a request in an open session, nor a mail that somebody asks for."""
+    ann = people.account("ann")
+    people.database.admin.execute("select private.open_session(%s, 'the secret of Ann', '1 hour')", [ann])
+    eraser = people.connect(autocommit=False)
+    eraser.execute("select api.anonymize_user(%s)", [ann])
+    requests = {
+        "login": "select api.login('ann', '$2b$12$' || repeat('a', 53))",
+        "consent": "select api.set_my_consent('newsletter', true)",
+        "forgot": "select api.forgot_password('ann@example.org')",
+        "verification": "select api.request_email_verification('ann@example.org')",
+    }
+    waiting = []
+    for name, statement in requests.items():
+        connection = people.connect()
+        context = '{"address": "203.0.113.77", "user_agent": "canary", "request_id": "r"}'
+        connection.execute("select set_config('request.context', %s, false)", [context])
+        if name == "consent":
+            connection.execute("select set_config('request.session', 'the secret of Ann', false)")
+            connection.execute("set role roster_user")
+        waiting.append(partial(outcome, connection, statement))
+
+    def commit_once_all_wait() -> str:
+        people.until_somebody_waits(len(requests))
+        eraser.commit()
+        return "erased"
+
+    assert together(commit_once_all_wait, *waiting) == ["erased", "ok", "session_expired", "ok", "ok"]
+    for table in ("login_sources", "consents", "sessions", "outbox", "password_reset_tokens"):
+        assert people.count(sql.SQL("select count(*) from app.{}").format(sql.Identifier(table))) == 0, table
+    assert (
+        people.count("select count(*) from audit.audit_logs where user_agent = 'canary' and user_id is not null") == 0
+    )
 
 
 def test_a_role_granted_at_that_moment_protects_an_account(people: People) -> None:

@@ -18,11 +18,11 @@ from api import ROOT
 from api import cluster as clusters
 from api.account import server_binaries, unprivileged_account
 from api.embedded import throwaway
+from tests import debian
 from tests.commands import Installation, interrupt, one_line
 from tests.faults import kill_postmaster
 from tests.server import free_port
 
-DEBIAN = Path("/usr/lib/postgresql/15/bin")
 SECRET = "the heron stands in the reeds"
 
 
@@ -50,7 +50,7 @@ def external() -> Iterator[External]:
     """Debian's PostgreSQL where it is installed, else the embedded one, with two logins that are no superusers."""
     port = free_port()
     options = {"listen_addresses": "'127.0.0.1'", "port": str(port), "fsync": "off"}
-    with throwaway(options, DEBIAN if DEBIAN.exists() else None) as server:
+    with throwaway(options, debian.programs()) as server:
         with psycopg.connect(server.admin_dsn, autocommit=True) as admin:
             for role, rights in (("postgres", ""), ("keeper", "login createrole"), ("guest", "login")):
                 verb = "alter" if role == "postgres" else "create"
@@ -81,6 +81,21 @@ def test_an_external_server_serves_as_the_embedded_one_does(external: External, 
     secret = (tmp_path / "var" / "secrets" / "authenticator").read_text()
     assert secret not in log.read_text() and SECRET not in log.read_text()
     external.admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname like 'serves_%'")
+
+
+def test_the_service_needs_no_login_but_its_own(external: External, tmp_path: Path) -> None:
+    owner = command(tmp_path, external.create("separate"))
+    assert owner.run("migrate").returncode == 0
+    secret = (tmp_path / "var" / "secrets" / "authenticator").read_text().strip()
+    log = tmp_path / "service.log"
+    pgroster = command(tmp_path, external.url("separate", "roster_authenticator", secret))
+    with pgroster.serving(log) as process:
+        url = f"http://127.0.0.1:{pgroster.port}"
+        assert httpx.get(f"{url}/health/ready", trust_env=False).status_code == 200
+        answer = httpx.post(f"{url}/v1/auth/login", json={"identifier": "ann", "password": SECRET}, trust_env=False)
+        assert answer.status_code == 401, answer.text
+        assert interrupt(process) == 0
+    external.admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'separate'")
 
 
 def test_an_unreachable_server_is_refused(tmp_path: Path) -> None:
@@ -136,9 +151,19 @@ def test_a_server_without_pgcrypto_is_refused(tmp_path: Path) -> None:
         shutil.rmtree(copy)
 
 
-def test_a_database_that_folds_only_ascii_is_refused(external: External, tmp_path: Path) -> None:
-    url = external.create("folds", options="locale 'C' template template0")
+@pytest.mark.parametrize("locale", ["locale 'C'", "locale 'C.UTF-8' locale_provider icu icu_locale 'tr-TR'"])
+def test_a_database_that_folds_letters_in_its_own_way_is_refused(
+    external: External, tmp_path: Path, locale: str
+) -> None:
+    if "icu" in locale and not has_icu(external):
+        pytest.skip("this PostgreSQL has no ICU, so a Turkish database was NOT tried")
+    url = external.create("folds", options=f"{locale} template template0")
     assert "É@ and é@" in one_line(command(tmp_path, url).run("migrate"))
+
+
+def has_icu(external: External) -> bool:
+    """Whether the server knows the locales of ICU."""
+    return bool(external.admin.execute("select from pg_collation where collprovider = 'i'").fetchall())
 
 
 def test_a_standby_is_refused(tmp_path: Path) -> None:

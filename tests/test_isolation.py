@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.databases import TestDatabase
-from tests.people import NEW_PASSWORD, Person, client_of, member, one, problem
+from tests.people import NEW_PASSWORD, WRONG_PASSWORD, Person, client_of, holder, member, one, problem
 from tests.server import Service, serving
 from tests.sources import Sources, route
 from tests.waiting import under_load, until
@@ -136,10 +136,23 @@ def test_people_on_one_connection_never_mix_whatever_goes_wrong_between_them(ser
 
 @pytest.mark.parametrize(
     "before",
-    ["ok", "refused", "raised", "failed", "timed out", "hung up", "signed in", "invalid"],
+    [
+        "ok",
+        "permitted",
+        "refused",
+        "raised",
+        "failed",
+        "timed out",
+        "hung up",
+        "signed in",
+        "wrong password",
+        "reauthenticated",
+        "invalid",
+        "unreadable",
+    ],
 )
 def test_nothing_stays_on_the_connection_after_a_request(service: Service, before: str) -> None:
-    ann, nobody = member(service), Person(service)
+    ann, admin, nobody = member(service), holder(service, "admin"), Person(service)
     backend = "select pid from pg_stat_activity where usename = 'roster_authenticator' and datname = current_database()"
     pids = {pid for (pid,) in service.database.execute(backend)}
     requests: dict[str, Callable[[], httpx.Response | None]] = {
@@ -150,9 +163,18 @@ def test_nothing_stays_on_the_connection_after_a_request(service: Service, befor
         "timed out": lambda: ann.post("/v1/slow", {"seconds": 20}),
         "hung up": lambda: hang_up(ann, "POST", "/v1/slow", b'{"seconds": 0.1}'),
         "signed in": ann.login,
+        "wrong password": lambda: ann.elsewhere().login(password=WRONG_PASSWORD),
+        "reauthenticated": lambda: ann.post("/v1/me/email", {"new_email": "x@example.org", "password": ann.password}),
+        "permitted": lambda: admin.get("/v1/users"),
         "invalid": lambda: ann.request("PATCH", "/v1/me", json={"first_name": 1}),
+        "unreadable": lambda: ann.request(
+            "PATCH", "/v1/me", content=b"{", headers={"Content-Type": "application/json"}
+        ),
     }
-    statuses = {"refused": 403, "raised": 412, "failed": 500, "timed out": 503, "invalid": 422}
+    statuses = {
+        "refused": 403, "raised": 412, "failed": 500, "timed out": 503, "invalid": 422, "wrong password": 401,
+        "reauthenticated": 202, "unreadable": 400,
+    }  # fmt: skip
     answer = requests[before]()
     if answer is not None:
         assert answer.status_code == statuses.get(before, 200), answer.text

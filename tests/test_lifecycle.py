@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -179,13 +180,12 @@ def test_a_directory_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
     assert str(blocked) in one_line(Installation(blocked / "var").run("migrate"))
 
 
-def test_an_ordinary_account_runs_it_too(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_ordinary_account_runs_it_too() -> None:
     account = unprivileged_account()
     if account is None:
         pytest.skip("all other tests of this file run as an ordinary account already")
     python, packages = reachable_python()
-    with_home = Path(tmp_path_factory.mktemp("home").parent.parent.parent) / f"pgroster-home-{os.getpid()}"
-    with_home.mkdir(mode=0o700)
+    with_home = Path(tempfile.mkdtemp(prefix="pgroster-home-", dir="/tmp"))  # pytest's own directories are closed to it
     os.chown(with_home, account.uid, account.gid)
     clone = with_home / "clone"
     copy_clone(clone, account)

@@ -65,6 +65,17 @@ def test_filters_find_who_fits_and_nobody_else(service: Service) -> None:
     assert ids(created_before=created) == {ann.id}
 
 
+def test_how_many_there_are_is_told_when_asked_for(service: Service) -> None:
+    admin = holder(service, "admin")
+    for _ in range(3):
+        member(service, "counted")
+    search: dict[str, Any] = {"q": "counted-", "limit": 2}
+    assert admin.get("/v1/users", params=search).json()["estimated_count"] is None
+    assert admin.get("/v1/users", params=search | {"count": "estimated"}).json()["estimated_count"] >= 1
+    assert admin.get("/v1/users", params={"q": "counted-", "count": "estimated"}).json()["estimated_count"] == 3
+    assert problem(admin.get("/v1/users", params={"count": "exact"})) == (422, "invalid_request")
+
+
 def test_a_forged_cursor_is_refused(service: Service) -> None:
     admin = holder(service, "admin")
     member(service)

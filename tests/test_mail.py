@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -46,7 +47,7 @@ def service(
         yield service
 
 
-def asked(person: Person, path: str, **body: str) -> httpx.Response:
+def asked(person: Person, path: str, **body: Any) -> httpx.Response:
     """A request without a sign-in."""
     return person.client.post(path, json=body)
 
@@ -180,8 +181,11 @@ def test_an_invited_person_sets_the_first_password(service: Service, post: MailS
     (mail,) = post.to(bob.email)
     assert mail.link.startswith("https://accounts.example.org/account/invitation#token=")
     assert bob.username in mail.text
-    assert asked(bob, "/v1/auth/password/reset", token=mail.token, password=bob.password).status_code == 204
-    assert bob.login().json()["user"]["status"] == "active"
+    accepted = {"token": mail.token, "password": bob.password}
+    assert problem(asked(bob, "/v1/auth/password/reset", **accepted)) == (422, "consent_required")
+    assert asked(bob, "/v1/auth/password/reset", **accepted, gdpr_consent=True).status_code == 204
+    me = bob.login().json()["user"]
+    assert (me["status"], me["gdpr_consent_at"] is not None) == ("active", True)
 
 
 def test_a_new_address_takes_effect_when_it_is_confirmed_and_the_old_one_is_told(

@@ -267,6 +267,48 @@ def test_only_routes_that_are_about_nobody_else_leave_a_case_out() -> None:
         assert not left_out or "{id}" not in route, route
 
 
+def admitted(world: World) -> dict[str, set[str]]:
+    """Whom the database lets into each route, by its grants and by what the seeded roles allow."""
+    rows = world.service.database.execute(
+        """select substring(p.comment from '@http ([A-Z]+ [^\\n]+)'), k.kind
+           from (select f.oid, obj_description(f.oid, 'pg_proc') as comment from pg_proc f
+                 where f.pronamespace = 'api'::regnamespace) p
+           cross join lateral substring(p.comment from '@permission ([a-z:_]+)') as needed
+           cross join (values ('anonymous', null, 'roster_anonymous'), ('own', 'user', 'roster_user'),
+                              ('other', 'user', 'roster_user'), ('support', 'support', 'roster_user'),
+                              ('auditor', 'auditor', 'roster_user'), ('admin', 'admin', 'roster_user')
+           ) as k (kind, held, database_role)
+           where has_function_privilege('roster_anonymous', p.oid, 'execute')
+              or has_function_privilege(k.database_role, p.oid, 'execute')
+                 and (needed is null or exists (
+                   select from app.roles r join app.role_permissions rp on rp.role_id = r.id
+                   where r.name in (k.held, 'user') and rp.permission = needed))"""
+    ).fetchall()
+    found: dict[str, set[str]] = {route: set() for route, _ in rows}
+    for route, kind in rows:
+        found[route].add(kind)
+    return found
+
+
+def test_the_table_is_what_the_catalog_grants(world: World) -> None:
+    """BR-501: the privileges in the database alone let in whom the table lets in, and nobody else."""
+    entered = admitted(world)
+    assert entered.keys() == {route for route in MATRIX if " /v1/" in route}
+    for route, kinds in entered.items():
+        shut_out = {
+            "anonymous": "401",
+            "own": "403",
+            "other": "403",
+            "support": "403",
+            "auditor": "403",
+            "admin": "403",
+        }
+        declared = {kind for kind, status in shut_out.items() if MATRIX[route][kind] not in (status, NO_CASE)}
+        assert declared == {kind for kind in kinds if MATRIX[route][kind] != NO_CASE}, route
+        for gone in ("suspended", "expired session", "expired token"):
+            assert MATRIX[route][gone] == MATRIX[route]["anonymous"], f"{route}: a dead session is nobody's"
+
+
 @pytest.mark.parametrize("route", MATRIX)
 def test_each_caller_gets_the_declared_answer(world: World, document: dict[str, dict[str, Any]], route: str) -> None:
     """BR-501, BR-503, BR-508, BR-009, BR-114: permission, rank, one's own, suspension, others' sessions."""
@@ -280,6 +322,9 @@ def test_each_caller_gets_the_declared_answer(world: World, document: dict[str, 
         answer = case.caller.request(route.partition(" ")[0], path, **body)
         expected[kind], got[kind] = status, str(answer.status_code)
         assert got[kind] in document[route]["responses"], f"{kind}: {got[kind]} is not documented: {answer.text}"
+        told = document[route]["responses"][got[kind]]["headers"]
+        for header in ("ETag", "RateLimit", "RateLimit-Policy"):
+            assert (header in answer.headers) == (header in told), f"{kind}: {header}"
         if answer.status_code >= 400:
             problem(answer)
             assert ("www-authenticate" in answer.headers) == (answer.status_code == 401), kind

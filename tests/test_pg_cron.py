@@ -1,17 +1,17 @@
-"""The jobs run by pg_cron, with the real extension where Debian's PostgreSQL 15 has it."""
+"""The jobs run by pg_cron, with the real extension where Debian's PostgreSQL has it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from api.embedded import Server, throwaway
 from api.migrate import migrate
+from tests import debian
 from tests.waiting import until
 
-DEBIAN = Path("/usr/lib/postgresql/15/bin")
-HAS_CRON = Path("/usr/share/postgresql/15/extension/pg_cron.control").exists() and DEBIAN.exists()
+PROGRAMS = debian.programs()
+HAS_CRON = PROGRAMS is not None and debian.extension(PROGRAMS, "pg_cron").exists()
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def server() -> Iterator[Server]:
         "cron.database_name": "'user_management'",
         "cron.use_background_workers": "on",
     }
-    with throwaway({"fsync": "off", **(cron if HAS_CRON else {})}, DEBIAN if HAS_CRON else None) as running:
+    with throwaway({"fsync": "off", **(cron if HAS_CRON else {})}, PROGRAMS if HAS_CRON else None) as running:
         migrate(running.admin_dsn)
         yield running
 
@@ -35,7 +35,9 @@ def test_without_the_extension_the_function_says_what_to_do(server: Server) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not HAS_CRON, reason="needs Debian's packages postgresql-15 and postgresql-15-cron")
+@pytest.mark.skipif(
+    not HAS_CRON, reason="needs Debian's packages of PostgreSQL and pg_cron, such as postgresql-15-cron"
+)
 def test_pg_cron_runs_what_is_due(server: Server) -> None:
     with psycopg.connect(server.admin_dsn, autocommit=True) as admin:
         admin.execute("create extension pg_cron")

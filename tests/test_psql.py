@@ -1,10 +1,7 @@
 """The same operations by a database operator in the real psql: the same rules and outcomes, their name in the log."""
 
-import json
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,49 +9,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from api.embedded import Server
 from tests.databases import TestDatabase
+from tests.operators import OPERATOR, STRANGER, Psql, operators
 from tests.people import PASSWORD, Person, holder, member, one, problem
-from tests.server import Service, clean_environment
+from tests.server import Service
 
-OPERATOR = "test_operator"
-STRANGER = "test_stranger"
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$" + "A" * 22 + "$" + "B" * 43
-
-
-@dataclass(frozen=True)
-class Psql:
-    """The psql program, logged in as somebody."""
-
-    program: Path
-    dsn: str
-    login: str
-
-    def run(self, *commands: str) -> "subprocess.CompletedProcess[str]":
-        """Run commands in one session."""
-        address = {f"PG{k.upper()}": str(v) for k, v in conninfo_to_dict(self.dsn).items() if k in ("host", "port")}
-        return subprocess.run(
-            [str(self.program), "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose"]
-            + [part for command in commands for part in ("-c", command)],
-            env=clean_environment(
-                **address,
-                PGUSER=self.login,
-                PGDATABASE=str(conninfo_to_dict(self.dsn)["dbname"]),
-                PGAPPNAME="an operator's desk",
-            ),
-            capture_output=True,
-            text=True,
-        )
-
-    def json(self, *commands: str) -> Any:
-        """What the last command answered, which has to work."""
-        done = self.run(*commands)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.strip().splitlines()[-1])
-
-    def fails(self, *commands: str) -> str:
-        """What psql says when the last command fails."""
-        done = self.run(*commands)
-        assert done.returncode == 3 or (done.returncode == 1 and commands), done.stdout
-        return done.stderr
 
 
 @pytest.fixture
@@ -65,14 +24,9 @@ def service(shared_service: Service) -> Service:
 
 @pytest.fixture(scope="module")
 def logins(module_database: TestDatabase, cluster: Server) -> Iterator[dict[str, Psql]]:
-    """An operator, who is a member of roster_dba and no superuser, and somebody without any role."""
-    for login in (OPERATOR, STRANGER):
-        module_database.admin.execute(f"create role {login} login nosuperuser")
-    module_database.admin.execute(f"grant roster_dba to {OPERATOR}")
-    assert cluster.bin_dir
-    yield {login: Psql(cluster.bin_dir / "psql", module_database.admin_dsn, login) for login in (OPERATOR, STRANGER)}
-    for login in (OPERATOR, STRANGER):
-        module_database.admin.execute(f"drop role {login}")
+    """An operator, and somebody without any role."""
+    with operators(module_database, cluster) as logins:
+        yield logins
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What every route does with a request, whatever the route is: read it strictly, refuse it kindly, say who answered."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -224,6 +225,64 @@ def test_a_request_that_fails_is_counted_like_any_other(start_service: StartServ
     assert [answer.status_code for answer in answers] == [200, 412, 404, 404, 422, 401, 409]
     left = [int(answer.headers["ratelimit"].partition('"default";r=')[2].partition(";")[0]) for answer in answers]
     assert left == list(range(left[0], left[0] - len(answers), -1))
+
+
+LIMIT = re.compile(r'"[a-z_]+";r=\d+;t=[1-9]\d*(, "[a-z_]+";r=\d+;t=[1-9]\d*)*')
+POLICY = re.compile(r'"[a-z_]+";q=[1-9]\d*;w=[1-9]\d*(, "[a-z_]+";q=[1-9]\d*;w=[1-9]\d*)*')
+
+
+def test_every_answer_says_where_the_caller_stands(client: httpx.Client, ann: Person) -> None:
+    """BR-412: in the form of draft-ietf-httpapi-ratelimit-headers-11; but for health, which is not limited."""
+    tag = client.get("/openapi.json").headers["etag"]
+    answers = [
+        ann.get("/v1/me"),
+        ann.get("/v1/me", headers={"If-None-Match": "*"}),
+        ann.request("PATCH", "/v1/me", json={"locale": "de"}, headers={"If-Match": '"0"'}),
+        ann.request("DELETE", "/v1/me/sessions/0190e0c4-9f4a-7c1e-8d2b-5a6f7b8c9d0e"),
+        client.get("/v1/me"),
+        client.get("/v1/me", headers={"Authorization": "Bearer nonsense"}),
+        client.post(LOGIN, json={"identifier": "nobody", "password": "nothing"}),
+        client.post(LOGIN, content=b"{", headers=JSON),
+        client.post(LOGIN, content=b"{}", headers={"Content-Type": "text/plain"}),
+        client.post(LOGIN, content=b" " * (MAX_BYTES + 1), headers=JSON),
+        client.post(LOGIN, json={}),
+        client.put("/v1/me"),
+        client.options("/v1/me"),
+        client.head("/docs"),
+        client.get("/openapi.json", headers={"If-None-Match": tag}),
+        *[
+            client.get(path)
+            for path in ("/docs", "/docs/start.js", "/.well-known/jwks.json", "/account/reset_password", "/v1/nothing")
+        ],
+        client.get("/v1//me"),
+        client.get("/docs/"),
+    ]
+    statuses = {answer.status_code for answer in answers}
+    assert statuses == {200, 204, 304, 400, 401, 404, 405, 412, 413, 415, 422}
+    for answer in answers:
+        assert POLICY.fullmatch(answer.headers["ratelimit-policy"]), answer.url
+        assert LIMIT.fullmatch(answer.headers["ratelimit"]), answer.url
+    assert not {"ratelimit", "ratelimit-policy"} & client.get("/health/live").headers.keys()
+
+
+def test_a_scan_of_paths_is_limited_like_calls_and_health_is_not(start_service: StartService) -> None:
+    """BR-412"""
+    service = start_service(**PROXY)
+    service.database.execute("update app.rate_limit_policies set quota = 6 where name = 'default'")
+    scanner = client_of(service)
+    paths = ["/docs", "/nothing", "/v1/me/", "/openapi.json", "/.well-known/jwks.json", "/account/x"]
+    with early_in_a_minute(service):
+        assert {scanner.get(path).status_code for path in paths} == {200, 404}
+        for path in (*paths, "/v1/me"):
+            answer = scanner.get(path)
+            assert problem(answer) == (429, "rate_limited"), path
+            assert int(answer.headers["retry-after"]) > 0
+            assert '"default";r=0;t=' in answer.headers["ratelimit"]
+        assert scanner.head("/docs").content == b""
+        assert scanner.get("/health/live").status_code == 200
+        assert client_of(service).get("/docs").status_code == 200, "somebody else is not affected"
+    rows = one(service, "select count(*) from audit.audit_logs where action = 'request.rate_limited'")
+    assert rows == 1, "a flood leaves one row"
 
 
 def test_an_old_token_keeps_nobody_from_signing_in(client: httpx.Client, ann: Person) -> None:

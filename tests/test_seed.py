@@ -69,7 +69,8 @@ def test_the_sample_users_have_sessions_consents_and_a_history(database: TestDat
         ("uma.unverified", 1, []),
     ]
     assert value(database, "select count(*) from consents where purpose = 'data_processing' and is_granted") == 6
-    assert value(database, "select count(*) from consents where not is_granted") == 2
+    assert value(database, "select count(*) from consents where not is_granted") == 3
+    assert value(database, "select username::text from users where gdpr_consent_at is null") == "dov.deleted"
     told = {action for (action,) in database.admin.execute("select distinct action from audit_logs").fetchall()}
     assert {"account.registered", "email.verified", "login.failed", "login.succeeded", "users.updated"} <= told
     suspender = """select a.username::text from audit_logs l join users a on a.id = l.actor_user_id

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'c299bdd49d1d23626e79825cdace6892a96f98325d063a8b5caf114fd7be67a4';
+set local pgroster.functions_digest = '90c4f1a13960666a3fa32e21afc280c7652639c188d3514458d5474b8cbcbce6';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -22,9 +22,11 @@ set local check_function_bodies = off;
 \ir private/count_route.sql
 \ir private/create_account.sql
 \ir private/current_actor.sql
+\ir private/current_consent.sql
 \ir private/current_session_id.sql
 \ir private/current_user_id.sql
 \ir private/cursor_mac.sql
+\ir private/declare_consent.sql
 \ir private/decoy_hash.sql
 \ir private/delete_ended_sessions.sql
 \ir private/delete_some.sql
@@ -33,6 +35,8 @@ set local check_function_bodies = off;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/erase_leftovers.sql
+\ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
@@ -47,7 +51,9 @@ set local check_function_bodies = off;
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
 \ir private/keyed_digest.sql
+\ir private/load_role.sql
 \ir private/load_user.sql
+\ir private/lock_account.sql
 \ir private/lock_custom_role.sql
 \ir private/lock_end.sql
 \ir private/lock_own_account.sql
@@ -100,6 +106,7 @@ set local check_function_bodies = off;
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_filter.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -118,6 +125,7 @@ set local role roster_audit_owner;
 \ir audit/values_digest.sql
 set local role roster_owner;
 \ir http/claim_message.sql
+\ir http/count_visit.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
 \ir http/finish_message.sql
@@ -209,9 +217,11 @@ set local check_function_bodies = on;
 \ir private/count_route.sql
 \ir private/create_account.sql
 \ir private/current_actor.sql
+\ir private/current_consent.sql
 \ir private/current_session_id.sql
 \ir private/current_user_id.sql
 \ir private/cursor_mac.sql
+\ir private/declare_consent.sql
 \ir private/decoy_hash.sql
 \ir private/delete_ended_sessions.sql
 \ir private/delete_some.sql
@@ -220,6 +230,8 @@ set local check_function_bodies = on;
 \ir private/end_session.sql
 \ir private/end_sessions.sql
 \ir private/erase_account.sql
+\ir private/erase_leftovers.sql
+\ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
 \ir private/find_user.sql
@@ -234,7 +246,9 @@ set local check_function_bodies = on;
 \ir private/issue_refresh_token.sql
 \ir private/keep_an_admin.sql
 \ir private/keyed_digest.sql
+\ir private/load_role.sql
 \ir private/load_user.sql
+\ir private/lock_account.sql
 \ir private/lock_custom_role.sql
 \ir private/lock_end.sql
 \ir private/lock_own_account.sql
@@ -287,6 +301,7 @@ set local check_function_bodies = on;
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_filter.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -305,6 +320,7 @@ set local role roster_audit_owner;
 \ir audit/values_digest.sql
 set local role roster_owner;
 \ir http/claim_message.sql
+\ir http/count_visit.sql
 \ir http/enter.sql
 \ir http/fail_message.sql
 \ir http/finish_message.sql

@@ -15,6 +15,7 @@ create type api.user as (
   metadata          jsonb,
   roles             text[],
   permissions       text[],
+  gdpr_consent_at   timestamptz,
   last_login_at     timestamptz,
   created_at        timestamptz,
   updated_at        timestamptz,
@@ -36,6 +37,7 @@ comment on column api.user.avatar_url is 'Address of a picture. (nullable)';
 comment on column api.user.metadata is 'The application''s own data, a JSON object.';
 comment on column api.user.roles is 'Names of the roles in force.';
 comment on column api.user.permissions is 'What those roles allow.';
+comment on column api.user.gdpr_consent_at is 'When the person agreed to the processing of their data; null for who has not been asked, or has withdrawn it. (nullable)';
 comment on column api.user.last_login_at is 'Time of the last good login. (nullable)';
 comment on column api.user.created_at is 'When the account was made.';
 comment on column api.user.updated_at is 'When the account or the profile last changed.';
@@ -43,12 +45,14 @@ comment on column api.user.deleted_at is 'When the account was deleted. (nullabl
 comment on column api.user.version is 'Grows with every change; the ETag.';
 
 create type api.user_page as (
-  items       api.user[],
-  next_cursor text
+  items           api.user[],
+  next_cursor     text,
+  estimated_count bigint
 );
 comment on type api.user_page is 'A page of accounts.';
 comment on column api.user_page.items is 'The accounts of this page.';
 comment on column api.user_page.next_cursor is 'Where the next page starts; null on the last one. (nullable)';
+comment on column api.user_page.estimated_count is 'About how many accounts fit in all; null unless it was asked for. (nullable)';
 
 create type api.session as (
   access_token       text,
@@ -148,13 +152,15 @@ create type api.role as (
   name        text,
   description text,
   is_system   boolean,
-  permissions text[]
+  permissions text[],
+  version     bigint
 );
 comment on type api.role is 'A role and what it allows.';
 comment on column api.role.name is 'Name.';
 comment on column api.role.description is 'What it is for.';
 comment on column api.role.is_system is 'Whether the product relies on it.';
 comment on column api.role.permissions is 'What it allows.';
+comment on column api.role.version is 'Grows with every change; the ETag.';
 
 create type api.role_list as (
   items api.role[]

@@ -80,6 +80,23 @@ alter default privileges for role roster_owner in schema api grant execute on fu
 
 create extension if not exists pgcrypto with schema public;
 
+-- What the server writes into its log: bound parameters are passwords' hashes and tokens, and an error's detail quotes
+-- the row that failed. Where the login that migrates may not say so, the server's configuration has to; `pgroster doctor`
+-- looks at what holds.
+do $$
+declare
+  v_setting record;
+begin
+  for v_setting in
+    select * from (values ('log_parameter_max_length', '0'), ('log_error_verbosity', 'terse')) as s (name, value)
+    where has_parameter_privilege(current_user, s.name, 'set')
+  loop
+    execute format('alter database %I set %I = %L', current_database(), v_setting.name, v_setting.value);
+  end loop;
+  execute format('alter database %I set log_parameter_max_length_on_error = 0', current_database());
+end
+$$;
+
 -- Lets the short names of tables and functions work in psql.
 do $$
 begin

@@ -109,6 +109,10 @@ create domain app.user_sort as text
   constraint user_sort_known check (value in ('created_at', '-created_at', 'email', 'username', 'last_login_at'));
 comment on domain app.user_sort is 'Order of a list of accounts; - means descending.';
 
+create domain app.count_kind as text
+  constraint count_kind_known check (value in ('none', 'estimated'));
+comment on domain app.count_kind is 'Whether a list says how many there are in all: none or estimated.';
+
 create domain app.identifier as text
   constraint identifier_length check (char_length(value) between 1 and 254);
 comment on domain app.identifier is 'An email address or a username.';
@@ -138,7 +142,8 @@ create domain app.phone_code as text
   constraint phone_code_form check (value ~ '^[0-9]{6}$');
 comment on domain app.phone_code is 'A code of six digits. (secret)';
 
-create domain app.token as text;
+create domain app.token as text
+  constraint token_length check (char_length(value) <= 1024);
 comment on domain app.token is 'A token as it was handed out or mailed. (secret)';
 
 create domain app.purpose as text
@@ -187,6 +192,11 @@ create table app.settings (
     constraint settings_restore_within_range check (restore_within between '0' and '365 days'),
   keep_ended_sessions    interval not null default '30 days'
     constraint settings_keep_ended_sessions_range check (keep_ended_sessions between '1 day' and '2 years'),
+  keep_done_messages     interval not null default '30 days'
+    constraint settings_keep_done_messages_range check (keep_done_messages between '1 day' and '2 years'),
+  keep_login_sources     interval not null default '90 days'
+    constraint settings_keep_login_sources_range check (keep_login_sources between '2 days' and '2 years'),
+  consent_text_version   app.text_version not null default '1',
   audit_retention        interval not null default '7 years'
     constraint settings_audit_retention_range check (audit_retention >= '1 year'),
   service_name           text not null default 'pgroster'
@@ -222,6 +232,9 @@ comment on column app.settings.invitation_ttl is 'How long an invitation works.'
 comment on column app.settings.phone_code_ttl is 'How long a code sent to a telephone works.';
 comment on column app.settings.restore_within is 'How long after its deletion an account can be restored.';
 comment on column app.settings.keep_ended_sessions is 'How long ended sessions and spent tokens are kept.';
+comment on column app.settings.keep_done_messages is 'How long it is kept that a message was sent or given up; what it said goes at once.';
+comment on column app.settings.keep_login_sources is 'How long it is known from where somebody has signed in.';
+comment on column app.settings.consent_text_version is 'Version of the text that people agree to now; set it when the text changes.';
 comment on column app.settings.audit_retention is 'How long audit rows are kept.';
 comment on column app.settings.service_name is 'What passwords may not resemble, and what mails are signed with.';
 comment on column app.settings.updated_at is 'When a setting was last changed.';

@@ -14,6 +14,7 @@ create table app.roles (
   name        app.role_name not null constraint roles_name_key unique,
   description app.role_description not null default '',
   is_system   boolean not null default false,
+  version     bigint not null default 1,
   created_at  timestamptz not null default private.now(),
   updated_at  timestamptz not null default private.now()
 );
@@ -24,6 +25,7 @@ comment on column app.roles.id is 'Key.';
 comment on column app.roles.name is 'Name, as routes and tokens show it.';
 comment on column app.roles.description is 'What the role is for.';
 comment on column app.roles.is_system is 'Whether the product relies on the role, which then cannot be dropped.';
+comment on column app.roles.version is 'Grows with every change of the role or of what it allows; the ETag.';
 comment on column app.roles.created_at is 'When the role was made.';
 comment on column app.roles.updated_at is 'When the role last changed.';
 
@@ -110,7 +112,7 @@ create trigger _900_record_change after insert or update or delete on app.permis
 create trigger _100_touch before update on app.roles
   for each row when (old.* is distinct from new.*) execute function private.tg__touch();
 create trigger _900_record_change after insert or update or delete on app.roles
-  for each row execute function audit.tg__record_change('', 'id', '', 'updated_at');
+  for each row execute function audit.tg__record_change('', 'id', '', 'version,updated_at');
 create trigger _900_record_change after insert or update or delete on app.role_permissions
   for each row execute function audit.tg__record_change('', 'role_id,permission', '', '');
 create trigger _200_touch_owner after insert or update or delete on app.user_roles

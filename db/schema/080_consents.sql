@@ -35,21 +35,25 @@ create trigger _900_record_change after insert or update or delete on app.consen
   for each row execute function audit.tg__record_change('user_id', 'id', '', '');
 
 create table app.erasures (
-  id        uuid primary key default private.uuid_v7(),
-  user_id   uuid not null constraint erasures_user_id_fkey references app.users,
-  reason    text not null constraint erasures_reason_known check (reason in ('request', 'retention', 'deletion')),
-  removed   jsonb not null,
-  erased_at timestamptz not null default private.now()
+  id         uuid primary key default private.uuid_v7(),
+  user_id    uuid not null constraint erasures_user_id_fkey references app.users,
+  reason     text not null constraint erasures_reason_known check (reason in ('request', 'retention', 'deletion')),
+  removed    jsonb not null,
+  erased_at  timestamptz not null default private.now(),
+  checked_at timestamptz
 );
+create index erasures_unchecked on app.erasures (erased_at) where checked_at is null;
 create unique index erasures_user_id on app.erasures (user_id);
 comment on index app.erasures_pkey is 'One erasure: where id = ….';
 comment on index app.erasures_user_id is 'Whether and when a person was erased, which happens once: where user_id = ….';
+comment on index app.erasures_unchecked is 'Erasures to be looked after once more: where checked_at is null and erased_at < ….';
 comment on table app.erasures is 'What was erased when, without the data (GDPR, Art. 17 and 5 (2)).';
 comment on column app.erasures.id is 'Key, ordered by time.';
 comment on column app.erasures.user_id is 'The account that is a tombstone since.';
 comment on column app.erasures.reason is 'request: by an administrator; retention: data_retention_until had passed; deletion: the time to restore had passed.';
 comment on column app.erasures.removed is 'How many rows of each table were removed or emptied.';
 comment on column app.erasures.erased_at is 'When.';
+comment on column app.erasures.checked_at is 'When it was looked once more for what a request of that moment may have written.';
 
 alter table app.erasures enable row level security;
 alter table app.erasures force row level security;
@@ -58,4 +62,4 @@ create policy erasures_dba on app.erasures for select to roster_dba, roster_audi
 grant select on app.erasures to roster_dba, roster_auditor;
 
 create trigger _900_record_change after insert or update or delete on app.erasures
-  for each row execute function audit.tg__record_change('user_id', 'id', '', '');
+  for each row execute function audit.tg__record_change('user_id', 'id', '', 'checked_at');

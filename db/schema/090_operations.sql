@@ -31,7 +31,8 @@ insert into app.jobs (name, command, run_every) values
 insert into app.jobs (name, command, run_every, run_at) values
   ('cleanup_expired_data', 'cleanup_expired_data', '1 day', '02:00');
 
-create domain app.stored_answer as text;
+create domain app.stored_answer as json
+  constraint stored_answer_is_something check (json_typeof(value) <> 'null');
 comment on domain app.stored_answer is 'The body of an answer, kept to be given again: a copy of what other tables hold, perhaps about other people.';
 
 create table app.idempotency_keys (
@@ -75,6 +76,15 @@ comment on table http.deployed is 'Which set of functions this database has. One
 comment on column http.deployed.is_only is 'Always true: the table has one row.';
 comment on column http.deployed.functions_digest is 'SHA-256 (hex) of the functions'' sources; running services compare it with what they serve.';
 comment on column http.deployed.deployed_at is 'When they were deployed.';
+
+-- Not every account has the same least length, so a function may tell it beside the words.
+create type http.password_rules as (
+  words      text[],
+  length_min integer
+);
+comment on type http.password_rules is 'What a function named by `avoiding` may return in place of the words alone.';
+comment on column http.password_rules.words is 'Words that the password may not resemble.';
+comment on column http.password_rules.length_min is 'Characters that it has at least, from 8; null for the usual 15.';
 
 alter table app.jobs enable row level security;
 alter table app.jobs force row level security;

@@ -75,7 +75,7 @@ begin
     if v_visit.ending = 'logout' then
       perform private.end_session(private.current_session_id(), 'logout');
     elsif v_visit.ending = 'deletion' then
-      perform private.change_status(v_visit.id, 'delete');
+      perform api.delete_me(v_visit.password_hash);
     end if;
   end loop;
   -- The last one is the administrator.

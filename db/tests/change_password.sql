@@ -1,7 +1,7 @@
 -- A new password, and the password asked for again. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(29);
+select plan(30);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -77,6 +77,8 @@ select is((select count(*) from audit.audit_logs where action = 'users.updated' 
   'which says that the hash changed, not from what to what');
 select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('ann'))$$), 'invalid_credentials', 'the old password is the wrong one now');
 select is(pg_temp.outcome($$select api.login('ann', pg_temp.hash('new'))$$), 'ok', 'the new one is right');
+
+select is((select array_agg(o.recipient) from app.outbox o where o.template = 'password_changed'), '{ann@example.org}', 'BR-030: the person is told by mail, and nobody else');
 
 -- Locks
 insert into app.login_sources (user_id, source, failed_login_attempts) values (pg_temp.id('bob'), '192.0.2.7', 9)

@@ -1,7 +1,7 @@
 -- Roles are made, changed, dropped, granted and taken away by whoever may. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(63);
+select plan(69);
 \ir people.psql
 do $$ begin
   perform pg_temp.person('root', 'admin'), pg_temp.person('ann'), pg_temp.person('bob'), pg_temp.person('editor');
@@ -40,6 +40,14 @@ select is(pg_temp.outcome('root', $$select api.update_role('readers', '{pigs:fly
 select is(pg_temp.outcome('root', $$select api.update_role('nobody', '{}')$$), 'not_found', 'what does not exist cannot be changed');
 select is(pg_temp.outcome('root', format('select api.update_role(%L, %L)', r.name, '{}')), 'system_role', format('BR-505: %s cannot be changed', r.name)) from app.roles r where r.is_system;
 select is(pg_temp.outcome('root', format('select api.drop_role(%L)', r.name)), 'system_role', format('BR-505: %s cannot be dropped', r.name)) from app.roles r where r.is_system;
+
+-- One version of it
+select is(pg_temp.outcome('root', $$select (api.update_role('empty', description => 'None')).version$$), '2', 'BR-019: a change of a role is a new version');
+select is(pg_temp.outcome('root', $$select (api.update_role('empty', permissions => '{}', if_match => '"2"')).version$$), '3', 'BR-019: the version that was read is changed');
+select is(pg_temp.outcome('root', $$select api.update_role('empty', description => 'Late', if_match => '"2"')$$), 'precondition_failed', 'BR-019: another one is not');
+select is(pg_temp.outcome('root', $$select api.drop_role('empty', '"2"')$$), 'precondition_failed', 'BR-019: nor dropped');
+select is(pg_temp.outcome('root', $$select r.version from unnest((api.list_roles()).items) r where r.name = 'empty'$$), '3', 'the list tells versions');
+select is(pg_temp.outcome('root', $$select api.drop_role('empty', '"3"')$$), 'ok', 'the version that was read is dropped');
 
 -- Granting
 select is(pg_temp.outcome('ann', format($$select api.assign_role(%L, 'user')$$, pg_temp.id('bob'))), 'forbidden', 'BR-501: roles are granted only by who may');

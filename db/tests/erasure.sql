@@ -1,7 +1,7 @@
 -- After an erasure nothing of the person is left, wherever one looks. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(31);
+select plan(36);
 \ir people.psql
 
 -- Canaries: values that occur nowhere else, spread by everything that a person can do or have done to them.
@@ -104,6 +104,22 @@ select is((select e.removed - 'outbox' from app.erasures e where e.user_id = pg_
   'BR-304: and how much of what, without the data');
 select is((select (l.actor_user_id, l.new_values)::text from audit.audit_logs l where l.action = 'erasures.inserted' and l.user_id = pg_temp.id('ann')), (pg_temp.id('root'), null::jsonb)::text, 'BR-304: the log says who did it');
 select is((select count(*) from app.erasures e where e.erased_at is not null), 1::bigint, 'and the record when');
+
+-- What a request that was let in a moment before wrote a moment after
+create temp table log_digests as select l.id, l.values_digest, l.origin_digest from audit.audit_logs l;
+do $$ begin
+  insert into app.login_sources (user_id, source) values (pg_temp.id('ann'), '203.0.113.77');
+  perform pg_temp.as_ann(format('select audit.record_event(%L, %L)', 'request.refused', pg_temp.id('ann')));
+  delete from app.sessions s where s.user_id = pg_temp.id('ann');
+end $$;
+select isnt_empty('select place from pg_temp.places(pg_temp.canaries())', 'a straggler leaves traces');
+do $$ begin perform admin.cleanup_expired_data(); end $$;
+select isnt_empty('select place from pg_temp.places(pg_temp.canaries())', 'which nobody looks for while it may still be writing');
+update private.clock set shift = '61 seconds';
+select is(admin.cleanup_expired_data() -> 'checked_erasures', '1', 'BR-312: an erasure is looked after once more');
+select is_empty('select place from pg_temp.places(pg_temp.canaries())', 'BR-312: and nothing of the person is left then');
+select is(admin.cleanup_expired_data() -> 'checked_erasures', '0', 'BR-312: once');
+update private.clock set shift = '0';
 
 -- For good
 select is(pg_temp.outcome('root', 'select api.restore_user(%L)', pg_temp.id('ann')::text), 'restore_expired', 'BR-303: an erased account cannot be restored');

@@ -1,7 +1,7 @@
 -- The list of accounts: filters, orders, pages. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(79);
+select plan(86);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -152,6 +152,18 @@ reset role;
 do $$ begin perform pg_temp.person('zoe'); end $$;
 set local role roster_user;
 select is(pg_temp.list(format('cursor => %L, "limit" => 2', current_setting('test.cursor'))), 'Carol bob', 'whoever has come meanwhile');
+
+-- How many
+reset role;
+analyze app.users;
+set local role roster_user;
+select is((api.list_users()).estimated_count, null, 'nobody counts unless it is asked for');
+select is((api.list_users(count => 'estimated')).estimated_count, 6::bigint, 'what fits on one page is counted exactly');
+select ok((api.list_users(count => 'estimated', "limit" => 1)).estimated_count between 4 and 8, 'of what does not, the planner tells about how many there are');
+select is((api.list_users(count => 'estimated', "limit" => 1, q => 'bob')).estimated_count, 1::bigint, 'so with a search');
+select ok((api.list_users(count => 'estimated', "limit" => 1, q => 'example')).estimated_count is not null, 'whatever it finds');
+select is((api.list_users(count => 'estimated', status => 'suspended')).estimated_count, 1::bigint, 'and with a filter');
+select is(pg_temp.outcome($q$select api.list_users(count => 'exact')$q$), '23514', 'there is no exact count');
 
 -- What an item shows
 select is(to_jsonb((api.list_users(q => 'bob')).items[1]) - 'last_login_at', to_jsonb(api.get_user(pg_temp.id('bob'))) - 'last_login_at', 'an item is the account as its own route shows it');

@@ -1,7 +1,7 @@
 -- Tokens that travel by mail: verification, reset, invitation. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(67);
+select plan(78);
 \ir people.psql
 
 create function pg_temp.status(name text) returns text language sql as $$ select u.status::text from app.users u where u.id = pg_temp.id($1) $$;
@@ -65,7 +65,7 @@ select is(pg_temp.outcome('ann', 'select api.get_me()'), 'authentication_require
 select is((select count(*) from app.refresh_tokens t join app.sessions s on s.id = t.session_id where s.user_id = pg_temp.id('ann') and t.used_at is null and t.revoked_at is null),
   0::bigint, 'BR-107: and their refresh tokens');
 select is(pg_temp.outcome(null, 'select api.reset_password(%L, ''' || pg_temp.hash('c') || ''')', pg_temp.token('reset_password', 'ann@example.org')), 'token_invalid', 'BR-108: a reset works once');
-select is((select count(*) from pg_temp.mails('password_changed', 'ann@example.org')), 1::bigint, 'the owner is told that the password was set');
+select is((select count(*) from pg_temp.mails('password_changed', 'ann@example.org')), 1::bigint, 'BR-030: the owner is told that the password was set');
 select is((select l.details from audit.audit_logs l where l.action = 'password.reset'), '{"purpose": "reset"}'::jsonb, 'a reset is in the log');
 
 -- What ends a token on its way
@@ -124,7 +124,14 @@ select is((select (u.password_hash, u.is_email_verified)::text from app.users u 
 select is(pg_temp.outcome(null, $$select api.login('hal', null)$$), 'invalid_credentials', 'BR-016: an invited person cannot sign in before');
 select is(pg_temp.outcome('helper', $$select api.create_user('HAL@example.org', 'hal2')$$), 'email_taken', 'BR-001: nobody is invited to an address that has an account');
 update private.clock set shift = '71 hours';
-select is(pg_temp.outcome(null, 'select api.reset_password(%L, ''' || pg_temp.hash('h') || ''')', pg_temp.token('invitation', 'hal@example.org')), 'ok', 'BR-016: the mailed invitation sets the first password, within three days');
+create function pg_temp.accept(name text, consent text) returns text language sql as $$
+  select pg_temp.outcome(null, format('select api.reset_password(%L, %L, %s)', pg_temp.token('invitation', name || '@example.org'), pg_temp.hash('h'), consent))
+$$;
+select is(pg_temp.outcome(null, 'select api.reset_password(%L, ''' || pg_temp.hash('h') || ''')', pg_temp.token('invitation', 'hal@example.org')), 'consent_required', 'BR-028: an invitation is not accepted without consent');
+select is(pg_temp.accept('hal', consent), 'consent_required', format('BR-028: nor with %s', consent)) from unnest(array['false', 'null']) consent;
+select is(pg_temp.accept('hal', 'true'), 'ok', 'BR-016: the mailed invitation sets the first password, within three days');
+select is((select (c.purpose, c.is_granted, c.client_address)::text from app.consents c where c.user_id = pg_temp.id('hal')), '(data_processing,t,198.51.100.7)', 'BR-028: and the consent is on record');
+select isnt((select u.gdpr_consent_at from app.users u where u.username = 'hal'), null, 'and its time stands with the account');
 select is((select l.details from audit.audit_logs l where l.action = 'password.reset' and l.user_id = pg_temp.id('hal')), '{"purpose": "invitation"}'::jsonb, 'and the log says that it was an invitation');
 select is(pg_temp.status('hal'), 'active', 'an invited person has shown that the address is theirs');
 
@@ -150,6 +157,20 @@ do $$ begin
 end $$;
 select is((select count(*) from pg_temp.mails('reset_password', 'fay@example.org')), 5::bigint, 'BR-407: nor many a day, however patient one is');
 select is_empty($$select from app.rate_limits r where r.subject ~ 'example|fay'$$, 'the counter does not name the recipient');
+
+-- An invitation that was too old
+do $$ begin
+  perform pg_temp.outcome('helper', $q$select api.create_user('ida@example.org', 'ida')$q$);
+  update private.clock set shift = '72 hours 1 minute';
+end $$;
+select is(pg_temp.accept('ida', 'true'), 'token_invalid', 'BR-108: an invitation expires after three days');
+do $$ begin perform pg_temp.outcome(null, $q$select api.forgot_password('ida@example.org')$q$); end $$;
+select is((select array_agg(o.template) from app.outbox o where o.user_id = pg_temp.id('ida')), '{invitation,invitation}', 'BR-029: who has no password yet and asks for one is invited again');
+select is(pg_temp.accept('ida', 'false'), 'consent_required', 'BR-028: which takes consent as well');
+select is(pg_temp.accept('ida', 'true'), 'ok', 'BR-029: and sets the first password');
+do $$ begin perform pg_temp.outcome(null, $q$select api.forgot_password('ida@example.org')$q$); end $$;
+select is(pg_temp.outcome(null, 'select api.reset_password(%L, ''' || pg_temp.hash('i') || ''')', pg_temp.token('reset_password', 'ida@example.org')), 'ok', 'a reset takes no consent, which was given');
+select is((select count(*) from app.consents c where c.user_id = pg_temp.id('ida')), 1::bigint, 'and records none');
 
 select * from finish();
 rollback;

@@ -22,7 +22,7 @@ select is((select u.status::text from app.users u where u.username = 'eve'), 'in
 select is((select count(*) from pg_temp.mails('verify_email', 'eve@example.org')), 1::bigint, 'its owner gets the mail that every registration sends');
 select is((select c.purpose::text from app.consents c where c.user_id = pg_temp.id('eve')), 'data_processing', 'the consent is on record');
 select is(pg_temp.register('ANN@example.org', 'fay'), 'ok 202 ', 'BR-017: a taken address gets the same answer');
-select is((select count(*) from pg_temp.mails('email_already_used', 'ANN@example.org')), 1::bigint, 'BR-017: its owner is told by mail');
+select is((select count(*) from pg_temp.mails('email_already_used', 'ann@example.org')), 1::bigint, 'BR-017: its owner is told by mail, at the address as they wrote it');
 select is(private.find_user('fay'), null, 'no account is made');
 select is(pg_temp.register('gil@example.org', 'ANN'), 'ok 202 ', 'BR-017: a taken username gets the same answer');
 select is((select m ->> 'username' from pg_temp.mails('username_already_used', 'gil@example.org') m), 'ANN', 'BR-017: and its mail says which name is taken');

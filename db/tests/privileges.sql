@@ -2,11 +2,9 @@
 -- here fails, and so does a missing one. Role names stand without their prefix roster_. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
+\ir catalog.psql
 select plan(18);
 
-create temp view our_schemas as
-  select n.oid, n.nspname as name, n.nspowner as owner, n.nspacl as acl
-  from pg_namespace n where n.nspname in ('app', 'api', 'admin', 'private', 'reporting', 'http', 'audit');
 create function pg_temp.short(role oid) returns text language sql
   return case role when 0 then 'public' else replace(pg_get_userbyid(role), 'roster_', '') end;
 
@@ -78,7 +76,7 @@ create temp table declared_callers (signature, roles) as values
   ('api.create_user(app.email,app.username,app.person_name,app.person_name,app.phone,app.locale)', 'authenticator user'),
   ('api.delete_me(app.password_hash)', 'authenticator user'),
   ('api.delete_user(uuid,text)', 'authenticator user'),
-  ('api.drop_role(app.role_name)', 'authenticator user'),
+  ('api.drop_role(app.role_name,text)', 'authenticator user'),
   ('api.export_me()', 'authenticator user'),
   ('api.forgot_password(app.email)', 'anonymous authenticator user'),
   ('api.get_me()', 'authenticator user'),
@@ -90,7 +88,7 @@ create temp table declared_callers (signature, roles) as values
   ('api.list_my_sessions(text,app.page_size)', 'authenticator user'),
   ('api.list_roles()', 'authenticator user'),
   ('api.list_user_sessions(uuid,text,app.page_size)', 'authenticator user'),
-  ('api.list_users(text,app.user_status,app.role_name,timestamp with time zone,timestamp with time zone,boolean,app.user_sort,text,app.page_size)', 'authenticator user'),
+  ('api.list_users(text,app.user_status,app.role_name,timestamp with time zone,timestamp with time zone,boolean,app.user_sort,app.count_kind,text,app.page_size)', 'authenticator user'),
   ('api.login(app.identifier,app.password_hash,app.device_name,app.password_hash)', 'anonymous authenticator'),
   ('api.logout(app.token)', 'anonymous authenticator user'),
   ('api.reactivate_user(uuid)', 'authenticator user'),
@@ -98,7 +96,7 @@ create temp table declared_callers (signature, roles) as values
   ('api.register(app.email,app.username,app.password_hash,boolean,app.person_name,app.person_name,app.phone,app.locale)', 'anonymous authenticator'),
   ('api.remove_role(uuid,app.role_name)', 'authenticator user'),
   ('api.request_email_verification(app.email)', 'anonymous authenticator user'),
-  ('api.reset_password(app.token,app.password_hash)', 'anonymous authenticator user'),
+  ('api.reset_password(app.token,app.password_hash,boolean)', 'anonymous authenticator user'),
   ('api.restore_user(uuid)', 'authenticator user'),
   ('api.revoke_my_other_sessions()', 'authenticator user'),
   ('api.revoke_my_session(uuid)', 'authenticator user'),
@@ -107,7 +105,7 @@ create temp table declared_callers (signature, roles) as values
   ('api.suspend_user(uuid)', 'authenticator user'),
   ('api.unlock_user(uuid)', 'authenticator user'),
   ('api.update_me(text[],app.username,app.person_name,app.person_name,app.phone,app.locale,app.web_url,app.metadata,text)', 'authenticator user'),
-  ('api.update_role(app.role_name,app.permission_name[],app.role_description)', 'authenticator user'),
+  ('api.update_role(app.role_name,app.permission_name[],app.role_description,text)', 'authenticator user'),
   ('api.update_user(uuid,text[],app.username,app.person_name,app.person_name,app.phone,app.locale,app.web_url,app.metadata,text)', 'authenticator user'),
   ('api.verify_email(app.token)', 'anonymous authenticator user'),
   ('api.verify_phone(app.phone_code)', 'authenticator user'),
@@ -123,6 +121,7 @@ create temp table declared_callers (signature, roles) as values
   ('audit.tg__refuse_change()', ''),
   ('audit.values_digest(bytea,jsonb,jsonb)', ''),
   ('http.claim_message()', 'authenticator'),
+  ('http.count_visit(jsonb)', 'authenticator'),
   ('http.enter(regprocedure,jsonb)', 'authenticator'),
   ('http.fail_message(uuid,integer,text,boolean)', 'authenticator'),
   ('http.finish_message(uuid)', 'authenticator'),
@@ -131,7 +130,7 @@ create temp table declared_callers (signature, roles) as values
   ('http.messages()', 'authenticator dba'),
   ('http.own_hash()', 'authenticator'),
   ('http.own_words()', 'authenticator'),
-  ('http.password_words(text,text)', 'authenticator'),
+  ('http.password_words(text,text,text,text)', 'authenticator'),
   ('http.problems()', 'authenticator dba'),
   ('http.remember(regprocedure,jsonb,integer,text)', 'authenticator'),
   ('http.reset_words(text)', 'authenticator'),
@@ -152,21 +151,25 @@ create temp table declared_callers (signature, roles) as values
   ('private.count_route(text,inet)', ''),
   ('private.create_account(text,text,text,text,text,text,text,boolean,jsonb)', ''),
   ('private.current_actor()', 'audit_owner'),
+  ('private.current_consent(uuid,text)', ''),
   ('private.current_session_id()', 'dba user'),
   ('private.current_user_id()', 'dba user'),
   ('private.cursor_mac(text,bytea)', ''),
   ('private.delete_ended_sessions(timestamp with time zone,integer)', ''),
   ('private.delete_some(regclass,text,timestamp with time zone,integer)', ''),
+  ('private.declare_consent(uuid,text,boolean,text)', ''),
   ('private.decoy_hash(text)', ''),
   ('private.device_fingerprint(text)', ''),
   ('private.digest(text)', 'anonymous dba user'),
   ('private.end_session(uuid,text)', ''),
   ('private.end_sessions(uuid,text,uuid)', ''),
   ('private.erase_account(uuid,text)', ''),
+  ('private.erase_leftovers(integer)', ''),
+  ('private.estimate_users(text,uuid[],text,text,timestamp with time zone,timestamp with time zone,text,tsquery)', ''),
   ('private.expected_value(text,text)', ''),
   ('private.fail(text,integer)', 'anonymous dba user'),
   ('private.find_user(text)', ''),
-  ('private.find_users(text,text,text,timestamp with time zone,timestamp with time zone,boolean,text,jsonb,integer)', ''),
+  ('private.find_users(text,text,text,timestamp with time zone,timestamp with time zone,boolean,text,jsonb,integer,boolean)', ''),
   ('private.fold(text)', 'anonymous dba user'),
   ('private.words(text)', 'dba user'),
   ('private.account_words(text,text)', 'dba user'),
@@ -179,7 +182,9 @@ create temp table declared_callers (signature, roles) as values
   ('private.issue_refresh_token(app.sessions,bytea,text,uuid)', ''),
   ('private.keep_an_admin(uuid)', ''),
   ('private.keyed_digest(text)', ''),
+  ('private.load_role(uuid)', 'dba user'),
   ('private.load_user(uuid)', 'dba user'),
+  ('private.lock_account(text)', ''),
   ('private.lock_custom_role(text)', ''),
   ('private.lock_own_account()', 'dba user'),
   ('private.login_obstacle(app.users,text)', ''),
@@ -233,6 +238,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.tg__touch_user()', ''),
   ('private.tg__unverify_phone()', ''),
   ('private.update_account(uuid,text[],text,text,text,text,text,text,jsonb)', 'dba user'),
+  ('private.user_filter(text,text,text,timestamp with time zone,timestamp with time zone,boolean,boolean)', ''),
   ('private.uuid_v7()', 'audit_owner dba user'),
   ('private.welcome(app.users)', '');
 select set_eq(

@@ -1,7 +1,8 @@
 -- What reporting tools read. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(17);
+\ir catalog.psql
+select plan(21);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -45,6 +46,7 @@ update app.user_profiles set first_name = 'Ann' where user_id = pg_temp.id('ann'
 insert into app.user_roles (user_id, role_id, expires_at) select pg_temp.id('ann'), id, case name when 'auditor' then now() - interval '1 day' end from app.roles where name in ('support', 'auditor');
 do $$ begin perform admin.refresh_reporting(); end $$;
 
+grant select on our_relations, secret_columns to public;
 create role pgroster_test_report login;
 grant roster_reporting to pgroster_test_report;
 set local session authorization pgroster_test_report;
@@ -56,9 +58,23 @@ select is(pg_temp.column_names('reporting.v_users_complete'),
   'the columns are these, in this order: tools rely on them');
 select is(pg_temp.column_names('reporting.v_active_users_summary'),
   'as_of users active inactive suspended deleted locked verified registered_last_30_days signed_in_last_30_days', 'and of the summary these');
-select is(pg_temp.outcome(format('select from %s', relation)), '42501', 'a reporting tool does not read ' || relation)
-from unnest('{app.users,app.sessions,app.refresh_tokens,app.settings,app.outbox,audit.audit_logs,private.secrets,private.live_sessions,http.deployed}'::text[]) relation;
-select is((select count(*) from pg_stats where schemaname in ('app', 'audit', 'private')), 0::bigint, 'nor what the planner knows of them');
+select is_empty(
+  $$select r.name, verb from our_relations r, unnest('{select from %s,insert into %s default values,delete from %s,truncate %s}'::text[]) verb
+    where r.kind in ('r', 'p', 'v', 'm') and (r.schema <> 'reporting' or verb !~ '^select') and pg_temp.outcome(format(verb, r.name)) not in ('42501', '42809', '55000')$$,
+  'a reporting tool reads and writes nothing else: no base table, no view of another schema');
+select is_empty(
+  $$select s.schemaname, s.tablename, s.attname from pg_stats s where s.schemaname in ('app', 'api', 'admin', 'private', 'http', 'audit')
+    union all select x.schemaname, x.tablename, x.statistics_name from pg_stats_ext x where x.schemaname in ('app', 'api', 'admin', 'private', 'http', 'audit')$$,
+  'nor what the planner knows of their values');
+select is(pg_temp.outcome(statement), '42501', 'nor this: ' || statement)
+from unnest(array['select from pg_statistic', 'select from pg_statistic_ext_data', 'select from pg_authid', 'select pg_read_file(''postgresql.conf'')', 'select pg_ls_logdir()',
+  'copy (select 1) to program ''true''', 'select private.has_permission(''users:read'')', 'select http.login_hash(''ann'')', 'set role roster_user', 'set role roster_owner']) statement;
+select is_empty(
+  $$select a.query from pg_stat_activity a where a.usename <> 'pgroster_test_report' and a.query is distinct from '<insufficient privilege>' and a.backend_type = 'client backend'$$,
+  'nor what others run, with the errors that they get');
+select is_empty(
+  $$select a.attname from pg_attribute a join secret_columns c on c.attname = a.attname where a.attrelid in ('reporting.v_users_complete'::regclass, 'reporting.v_active_users_summary'::regclass)$$,
+  'and no column of a view is called like a secret');
 select is(pg_temp.outcome('insert into app.consents default values'), '42501', 'and writes nothing');
 select is(pg_temp.outcome('select admin.refresh_reporting()'), '42501', 'nor has anything counted again');
 reset session authorization;

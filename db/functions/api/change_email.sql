@@ -19,7 +19,7 @@ begin
   if v_taken is null or v_taken = v_account.id then
     perform private.send_email_verification(v_account.id, normalize(new_email, NFC));
   else
-    perform private.send(v_taken, 'email_already_used', new_email);
+    perform private.send(v_taken, 'email_already_used', (select u.email from app.users u where u.id = v_taken));
   end if;
   perform audit.record_event('email.change_requested', v_account.id);
 end

@@ -18,6 +18,7 @@ begin
   perform private.forget_failed_logins(v_user_id);
   perform private.end_sessions(v_user_id, 'password_changed', private.current_session_id());
   perform private.revoke_mailed_tokens(v_user_id);
+  perform private.send(v_user_id, 'password_changed', (select u.email from app.users u where u.id = v_user_id));
   perform audit.record_event('password.changed', v_user_id);
 end
 $$;
@@ -29,7 +30,7 @@ comment on function api.change_password(app.password_hash, app.password_hash) is
 
 Change the signed-in user's password.
 
-All other sessions end, and reset links that were mailed before stop working.
+All other sessions end, reset links that were mailed before stop working, and the person is told by mail.
 $$;
 revoke all on function api.change_password(app.password_hash, app.password_hash) from public;
 grant execute on function api.change_password(app.password_hash, app.password_hash) to roster_user;

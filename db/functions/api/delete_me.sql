@@ -1,4 +1,5 @@
--- Leaving takes the password, so that a borrowed phone cannot end an account.
+-- Leaving takes the password, so that a borrowed phone cannot end an account. Who leaves withdraws the consent that the
+-- account rests on; whoever restores the account cannot give it again for them.
 create or replace function api.delete_me(verified_hash app.password_hash default null) returns void
 language plpgsql
 volatile
@@ -7,9 +8,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_user_id uuid := private.reauthenticate(verified_hash);
+  v_consent app.consents := private.current_consent(v_user_id, 'data_processing');
 begin
-  if v_user_id is not null then
-    perform private.change_status(v_user_id, 'delete');
+  if v_user_id is null then
+    return;
+  end if;
+  perform private.change_status(v_user_id, 'delete');
+  if v_consent.is_granted then
+    perform private.declare_consent(v_user_id, 'data_processing', false, v_consent.text_version);
   end if;
 end
 $$;
@@ -20,8 +26,8 @@ comment on function api.delete_me(app.password_hash) is $$
 
 Delete the signed-in user's account.
 
-All sessions end at once. The account can be restored by an administrator for thirty days; after that its data is
-anonymised.
+All sessions end at once, and the consent to the processing of the data is withdrawn. The account can be restored by an
+administrator for thirty days, without that consent; after that its data is anonymised.
 $$;
 revoke all on function api.delete_me(app.password_hash) from public;
 grant execute on function api.delete_me(app.password_hash) to roster_user;

@@ -1,4 +1,5 @@
 -- The same answer for everybody, in the same time. A lock does not stand in the way: this is the owner's way past it.
+-- Who has no password yet is invited (again).
 create or replace function api.forgot_password(email app.email) returns void
 language plpgsql
 volatile
@@ -8,13 +9,13 @@ as $$
 declare
   v_account app.users;
 begin
-  select u.* into v_account from app.users u where u.id = private.find_user(forgot_password.email) for update;
+  v_account := private.lock_account(forgot_password.email);
   if not private.count_mail(forgot_password.email) then
     return;
   end if;
   perform audit.record_event('password.reset_requested', v_account.id);
   if v_account.status in ('active', 'inactive') then
-    perform private.send_password_token(v_account, 'reset');
+    perform private.send_password_token(v_account, case when v_account.password_hash is null then 'invitation' else 'reset' end);
   end if;
 end
 $$;
@@ -25,7 +26,7 @@ comment on function api.forgot_password(app.email) is $$
 
 Ask for a mail with a token that sets a new password.
 
-Always answers 202.
+Always answers 202. Who was invited and has no password yet gets a new invitation.
 $$;
 revoke all on function api.forgot_password(app.email) from public;
 grant execute on function api.forgot_password(app.email) to roster_anonymous, roster_user;

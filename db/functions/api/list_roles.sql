@@ -7,11 +7,7 @@ as $$
 declare
   v_list api.role_list;
 begin
-  v_list.items := array(
-    select (r.name, r.description, r.is_system,
-            array(select rp.permission::text from app.role_permissions rp where rp.role_id = r.id order by 1))::api.role
-    from app.roles r
-    order by r.name);
+  v_list.items := array(select private.load_role(r.id) from app.roles r order by r.name);
   return v_list;
 end
 $$;

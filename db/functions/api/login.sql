@@ -16,7 +16,7 @@ declare
   v_user   app.users;
   v_reason text;
 begin
-  select u.* into v_user from app.users u where u.id = private.find_user(login.identifier) for update;
+  v_user := private.lock_account(login.identifier);
   v_reason := private.login_obstacle(v_user, login.verified_hash);
   if v_reason is not null then
     perform private.record_failed_login(v_user, v_reason);

@@ -35,13 +35,13 @@ comment on function api.register(app.email, app.username, app.password_hash, boo
 @status 201 202
 @errors email_taken username_taken consent_required password_unacceptable
 @rate_limit register
-@hash password into password_hash avoiding http.password_words(email, username)
+@hash password into password_hash avoiding http.password_words(email, username, first_name, last_name)
 
 Create an account.
 
 The account starts as `inactive` until its email address is verified. The password has 15 to 128 characters of any
-kind and may not resemble the email address, the username or the name of the service. Where registration is private,
-the answer is always 202 without a body.
+kind and may not resemble the email address, the username, the person's name or that of the service. Where registration
+is private, the answer is always 202 without a body.
 $$;
 revoke all on function api.register(app.email, app.username, app.password_hash, boolean, app.person_name, app.person_name, app.phone, app.locale) from public;
 grant execute on function api.register(app.email, app.username, app.password_hash, boolean, app.person_name, app.person_name, app.phone, app.locale) to roster_anonymous;

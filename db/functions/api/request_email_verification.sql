@@ -8,7 +8,7 @@ as $$
 declare
   v_account app.users;
 begin
-  select u.* into v_account from app.users u where u.id = private.find_user(request_email_verification.email) for update;
+  v_account := private.lock_account(request_email_verification.email);
   if not private.count_mail(request_email_verification.email) then
     return;
   end if;

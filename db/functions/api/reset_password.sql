@@ -1,5 +1,7 @@
 -- Who can read the mailbox owns the account, alone: whoever registered the address before, or was signed in, is out.
-create or replace function api.reset_password(token app.token, password_hash app.password_hash) returns void
+-- Who accepts an invitation begins, as at a registration, with consent.
+create or replace function api.reset_password(token app.token, password_hash app.password_hash, gdpr_consent boolean default false)
+returns void
 language plpgsql
 volatile
 security definer
@@ -19,6 +21,12 @@ begin
   if v_token.id is null or v_account.status not in ('active', 'inactive') then
     perform private.fail('token_invalid', 400);
   end if;
+  if v_token.purpose = 'invitation' and v_account.gdpr_consent_at is null then
+    if reset_password.gdpr_consent is not true then
+      perform private.fail('consent_required');
+    end if;
+    perform private.declare_consent(v_account.id, 'data_processing', true);
+  end if;
   update app.users u set
     password_hash = reset_password.password_hash, password_changed_at = private.now(),
     -- Whoever registered the address before its owner may have verified a telephone of theirs.
@@ -34,15 +42,16 @@ begin
   perform audit.record_event('password.reset', v_account.id, jsonb_build_object('purpose', v_token.purpose));
 end
 $$;
-comment on function api.reset_password(app.token, app.password_hash) is $$
+comment on function api.reset_password(app.token, app.password_hash, boolean) is $$
 @http POST /v1/auth/password/reset
-@errors 400:token_invalid password_unacceptable
+@errors 400:token_invalid password_unacceptable consent_required
 @rate_limit login
 @hash password into password_hash avoiding http.reset_words(token)
 
 Set a new password with a mailed token, after a reset or an invitation.
 
-All sessions end, a lock ends, and the address counts as verified: the token was read there.
+All sessions end, a lock ends, and the address counts as verified: the token was read there. To accept an invitation
+takes `gdpr_consent`, which is recorded as at a registration.
 $$;
-revoke all on function api.reset_password(app.token, app.password_hash) from public;
-grant execute on function api.reset_password(app.token, app.password_hash) to roster_anonymous, roster_user;
+revoke all on function api.reset_password(app.token, app.password_hash, boolean) from public;
+grant execute on function api.reset_password(app.token, app.password_hash, boolean) to roster_anonymous, roster_user;

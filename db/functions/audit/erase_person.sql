@@ -16,7 +16,8 @@ begin
     client_address = case when coalesce(l.actor_user_id, erase_person.user_id) = erase_person.user_id then null else l.client_address end,
     user_agent     = case when coalesce(l.actor_user_id, erase_person.user_id) = erase_person.user_id then null else l.user_agent end,
     origin_salt    = case when coalesce(l.actor_user_id, erase_person.user_id) = erase_person.user_id then null else l.origin_salt end
-  where l.user_id = erase_person.user_id or l.actor_user_id = erase_person.user_id;
+  where (l.user_id = erase_person.user_id or l.actor_user_id = erase_person.user_id)
+    and (l.values_salt is not null or l.origin_salt is not null);
   get diagnostics v_rows = row_count;
   return v_rows;
 end

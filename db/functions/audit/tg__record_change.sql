@@ -26,7 +26,7 @@ begin
     v_new := v_new - array(select k from jsonb_object_keys(v_new) k where k <> all (v_entry.changed_fields));
   end if;
   v_entry.action := tg_table_name || case tg_op when 'INSERT' then '.inserted' when 'UPDATE' then '.updated' else '.deleted' end;
-  v_entry.entity := tg_table_name;
+  v_entry.entity := tg_table_name::text;
   v_entry.entity_id := (select string_agg(v_row ->> k, ',') from unnest(string_to_array(tg_argv[1], ',')) k);
   v_entry.user_id := (v_row ->> tg_argv[0])::uuid;
   v_entry.old_values := v_old - v_secrets;

@@ -6,7 +6,10 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return (select http.password_words(u.email, u.username) from app.users u where u.id = private.current_user_id());
+  return (
+    select http.password_words(u.email, u.username, p.first_name, p.last_name)
+    from app.users u left join app.user_profiles p on p.user_id = u.id
+    where u.id = private.current_user_id());
 end
 $$;
 comment on function http.own_words() is 'Words that a new password of the user of this request may not resemble.';

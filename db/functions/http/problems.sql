@@ -30,6 +30,7 @@ as $$
     ('status_conflict',         409, 'The account is not in a state that allows this.', 'Look at its status first.'),
     ('idempotency_in_progress', 409, 'The first request with this Idempotency-Key is still running.', 'Send it again after Retry-After, with the same key.'),
     ('session_end_fixed',       409, 'A session''s end and its user never change.', 'Sign in again to get a new session.'),
+    ('account_needs_consent',   409, 'The account rests on this consent.', 'To withdraw it, delete the account: POST /v1/me/delete.'),
     ('precondition_failed',     412, 'The thing has changed since you read it.', 'Read it again and repeat the change with the new ETag.'),
     ('body_too_large',          413, 'The body is larger than 64 KiB.', 'Send less.'),
     ('uri_too_long',            414, 'The path and the query are longer than 8 KiB.', 'Ask for less at once.'),

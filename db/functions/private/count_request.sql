@@ -19,12 +19,12 @@ declare
   v_previous integer;
   v_refused  integer;
 begin
-  select p.quota, extract(epoch from p.period) into strict quota, v_period
+  select p.quota, extract(epoch from p.period)::double precision into strict quota, v_period
   from app.rate_limit_policies p where p.name = count_request.policy;
   v_window := to_timestamp(floor(extract(epoch from v_now) / v_period) * v_period);
-  v_elapsed := extract(epoch from v_now - v_window);
+  v_elapsed := extract(epoch from v_now - v_window)::double precision;
   v_share := 1 - v_elapsed / v_period;
-  period_seconds := ceil(v_period);
+  period_seconds := ceil(v_period)::integer;
 
   insert into app.rate_limits as r (policy, subject, window_started_at, hits, previous_hits)
   values (count_request.policy, count_request.subject, v_window, 1, 0)
@@ -44,12 +44,12 @@ begin
   returning r.hits, r.previous_hits, r.refused_hits, not r.is_refused into v_hits, v_previous, v_refused, is_allowed;
 
   is_first_refusal := not is_allowed and v_refused = 1;
-  remaining := greatest(0, floor(quota - v_hits - v_previous * v_share));
+  remaining := greatest(0, floor(quota - v_hits - v_previous * v_share))::integer;
   -- When a place is free again: in this window as the last one's share shrinks, else in the next as this one's does.
   reset_seconds := greatest(1, ceil(case
     when is_allowed then v_period - v_elapsed
     when v_hits < quota then v_period * (1 - (quota - 1 - v_hits)::double precision / v_previous) - v_elapsed
-    else v_period - v_elapsed + v_period * (1 - (quota - 1)::double precision / v_hits) end));
+    else v_period - v_elapsed + v_period * (1 - (quota - 1)::double precision / v_hits) end))::integer;
 end
 $$;
 comment on function private.count_request(text, text) is 'Counts a request of a subject against a policy. is_allowed: whether it is within the quota; reset_seconds: when to come back.';

@@ -2,7 +2,7 @@
 -- Few matches are found by the indexes first and sorted; of many, the first in order are soon met by going through in order.
 create or replace function private.find_users(
   q text, status text, role text, created_after timestamptz, created_before timestamptz, include_deleted boolean,
-  sort text, after jsonb, max_rows integer) returns jsonb
+  sort text, after jsonb, max_rows integer, is_counted boolean default false, out places jsonb, out estimate bigint)
 language plpgsql
 stable
 security definer
@@ -16,13 +16,11 @@ declare
     when 'username' then 'u.username_key collate "C"' end;
   v_type text := case when ltrim(sort, '-') in ('email', 'username') then 'text' else 'timestamptz' end;
   v_desc boolean := starts_with(sort, '-');
-  v_ids  jsonb;
   v_prefix  text := private.fold(replace(replace(replace(q, '\', '\\'), '%', '\%'), '_', '\_')) || '%';
   v_words   tsquery := private.word_query(q);
   v_few     integer := 10000;
   v_matches uuid[];
-  v_matching text := '(u.email_key collate "C" like $8 or u.username_key collate "C" like $8 or private.account_words(u.email_key, u.username_key) @@ $9'
-    || ' or exists (select from app.user_profiles p where p.user_id = u.id and private.name_words(p.first_name, p.last_name) @@ $9))';
+  v_filter  text;
 begin
   if q is not null then
     execute 'select array(select m.id from ('
@@ -32,23 +30,22 @@ begin
       || ' union all select p.user_id from app.user_profiles p where private.name_words(p.first_name, p.last_name) @@ $2) m limit $3)'
     into v_matches using v_prefix, v_words, v_few + 1;
   end if;
+  v_filter := private.user_filter(
+    q, find_users.status, role, created_after, created_before, include_deleted, cardinality(v_matches) <= v_few);
   execute
     'select coalesce(jsonb_agg(jsonb_build_array(f.key, f.id) order by f.n), ''[]'') from (select x.*, row_number() over () as n from ('
-    || format('select %s as key, u.id from app.users u where true', v_key)
-    || case when find_users.status is not null then ' and u.status = $2' when not include_deleted then ' and u.deleted_at is null' else '' end
-    || case when cardinality(v_matches) <= v_few then ' and u.id = any ($1)' when q is not null then ' and ' || v_matching else '' end
-    || case when role is not null then
-         ' and exists (select from app.user_roles ur join app.roles r on r.id = ur.role_id'
-         || ' where ur.user_id = u.id and r.name = $3 and (ur.expires_at is null or ur.expires_at > private.now()))' else '' end
-    || case when created_after is not null then ' and u.created_at >= $4' else '' end
-    || case when created_before is not null then ' and u.created_at < $5' else '' end
+    || format('select %s as key, u.id from app.users u where true', v_key) || v_filter
     || case when after is not null then
          format(' and (%s, u.id) %s (($6 ->> 0)::%s, ($6 ->> 1)::uuid)', v_key, case when v_desc then '<' else '>' end, v_type) else '' end
     || format(' order by %s %s, u.id %2$s limit $7) x) f', v_key, case when v_desc then 'desc' else 'asc' end)
-  into v_ids
+  into places
   using v_matches, find_users.status, role, created_after, created_before, after, max_rows, v_prefix, v_words;
-  return v_ids;
+  if is_counted and after is null and jsonb_array_length(places) < max_rows then
+    estimate := jsonb_array_length(places);
+  elsif is_counted then
+    estimate := private.estimate_users(v_filter, v_matches, find_users.status, role, created_after, created_before, v_prefix, v_words);
+  end if;
 end
 $$;
-comment on function private.find_users(text, text, text, timestamptz, timestamptz, boolean, text, jsonb, integer) is 'Positions [sort key, id] of the accounts that fit, after a position, in order.';
-revoke all on function private.find_users(text, text, text, timestamptz, timestamptz, boolean, text, jsonb, integer) from public;
+comment on function private.find_users(text, text, text, timestamptz, timestamptz, boolean, text, jsonb, integer, boolean) is 'Positions [sort key, id] of the accounts that fit, after a position, in order; is_counted: and about how many fit in all.';
+revoke all on function private.find_users(text, text, text, timestamptz, timestamptz, boolean, text, jsonb, integer, boolean) from public;

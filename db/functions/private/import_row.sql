@@ -22,7 +22,7 @@ declare
   v_is_verified     boolean;
   v_metadata        app.metadata;
 begin
-  v_row := content;
+  v_row := content::jsonb;
   select f.key into v_field from jsonb_each(v_row) f
   where f.key <> all (c_fields) or (jsonb_typeof(f.value) in ('object', 'array') and f.key <> 'metadata');
   if found then
@@ -35,7 +35,7 @@ begin
   v_field := 'last_name';         v_last_name     := v_row ->> v_field;
   v_field := 'phone';             v_phone         := v_row ->> v_field;
   v_field := 'locale';            v_locale        := coalesce(v_row ->> v_field, 'en');
-  v_field := 'is_email_verified'; v_is_verified   := coalesce(v_row ->> v_field, 'false');
+  v_field := 'is_email_verified'; v_is_verified   := coalesce(v_row ->> v_field, 'false')::boolean;
   v_field := 'metadata';          v_metadata      := coalesce(v_row ->> v_field, '{}');
   email_key := private.fold(v_email);
   username_key := private.fold(v_username);

@@ -20,7 +20,7 @@ begin
                join app.role_permissions rp on rp.role_id = ur.role_id
                where ur.user_id = u.id and (ur.expires_at is null or ur.expires_at > private.now())
                order by 1),
-         u.last_login_at, u.created_at, u.updated_at, u.deleted_at, u.version
+         u.gdpr_consent_at, u.last_login_at, u.created_at, u.updated_at, u.deleted_at, u.version
   into v_user
   from app.users u
   left join app.user_profiles p on p.user_id = u.id

@@ -9,7 +9,7 @@ as $$
 declare
   v_table record;
   v_rows  jsonb;
-  v_data  jsonb := '{}';
+  v_data  jsonb := '{}'::jsonb;
 begin
   for v_table in select t.relation, t.predicate, t.columns from private.personal_tables() t loop
     execute format('select coalesce(jsonb_agg(to_jsonb(r)), ''[]'') from (select %s from %s t where %s) r',

@@ -25,7 +25,7 @@ begin
   if v_code is null or not private.count_mail(register_privately.email) then
     null;
   elsif v_owner is not null then
-    perform private.send(v_owner, 'email_already_used', register_privately.email);
+    perform private.send(v_owner, 'email_already_used', (select u.email from app.users u where u.id = v_owner));
   else
     perform private.send(null, 'username_already_used', register_privately.email, jsonb_build_object('username', register_privately.username));
   end if;

@@ -25,7 +25,7 @@ begin
   perform private.set_header(h.key, h.value) from jsonb_each_text(v_known.headers || '{"Idempotency-Replayed": "true"}') h;
   perform set_config('response.status', v_known.status::text, true),
           set_config('response.problem', coalesce(v_known.problem::text, ''), true),
-          set_config('response.replay', coalesce(v_known.answer, ''), true);
+          set_config('response.replay', coalesce(v_known.answer::text, ''), true);
   return true;
 end
 $$;

@@ -10,7 +10,7 @@ declare
   v_reply api.session;
   v_ttl   integer;
 begin
-  select floor(extract(epoch from least(s.access_token_ttl, session.expires_at - private.now()))) into v_ttl from app.settings s;
+  select floor(extract(epoch from least(s.access_token_ttl, session.expires_at - private.now())))::integer into v_ttl from app.settings s;
   v_reply.token_type := 'Bearer';
   v_reply.expires_in := v_ttl;
   v_reply.refresh_token := session_reply.refresh_token;

@@ -27,8 +27,7 @@ begin
     select v_role.id, p from unnest(set_role_permissions.permissions) p
     on conflict do nothing;
   end if;
-  return (v_role.name, v_role.description, v_role.is_system,
-          array(select rp.permission::text from app.role_permissions rp where rp.role_id = v_role.id order by 1))::api.role;
+  return private.load_role(v_role.id);
 end
 $$;
 comment on function private.set_role_permissions(text, text[]) is 'Replaces what a role allows (null: leaves it) and returns the role; raises unknown_permission, above_own_permissions.';

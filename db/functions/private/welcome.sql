@@ -6,9 +6,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  update app.users u set gdpr_consent_at = private.now() where u.id = account.id;
-  insert into app.consents (user_id, purpose, is_granted, client_address)
-  values (account.id, 'data_processing', true, private.request_value('address')::inet);
+  perform private.declare_consent(account.id, 'data_processing', true);
   perform private.send_email_verification(account.id, account.email);
   perform audit.record_event('account.registered', account.id);
 end

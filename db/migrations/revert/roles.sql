@@ -4,7 +4,15 @@
 begin;
 \ir ../join_audit_owner.sql
 do $$
+declare
+  v_setting text;
 begin
+  foreach v_setting in array array['log_parameter_max_length', 'log_error_verbosity'] loop
+    if pg_catalog.has_parameter_privilege(current_user, v_setting, 'set') then
+      execute pg_catalog.format('alter database %I reset %I', pg_catalog.current_database(), v_setting);
+    end if;
+  end loop;
+  execute pg_catalog.format('alter database %I reset log_parameter_max_length_on_error', pg_catalog.current_database());
   execute pg_catalog.format('alter database %I reset search_path', pg_catalog.current_database());
 end
 $$;
