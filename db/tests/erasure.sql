@@ -41,7 +41,7 @@ begin
   perform admin.act_as('zq7canary2'), api.update_me('{avatar_url}', avatar_url => 'https://example.org/zq7canary2.png'), admin.act_as(null);
   -- Answers that are kept to be given again: to her, to an administrator, to somebody without a session
   insert into app.idempotency_keys (key_hash, user_id, route, request_hash, status, answer, headers)
-  select private.idempotency_hash(c, '1'), c, 'r', private.digest('r'), 200, '{"id": "' || pg_temp.id('ann') || '", "email": "zq7canary@example.org"}', '{}'
+  select private.idempotency_hash(c, '1'), c, 'r', private.digest('r'), 200, ('{"id": "' || pg_temp.id('ann') || '", "email": "zq7canary@example.org"}')::json, '{}'
   from unnest(array[pg_temp.id('ann'), pg_temp.id('root'), null]) c;
   insert into app.idempotency_keys (key_hash, user_id, route, request_hash, status, answer, headers)
   values (private.digest('2'), pg_temp.id('ann'), 'r', private.digest('r'), 200, '{"email": "zq7canary@example.org"}', '{}'),

@@ -99,7 +99,8 @@ select pg_temp.lint('what is true or false is never unknown',
 select pg_temp.lint('a domain checks something, and leaves null to the columns',
   $$select t.oid::regtype from pg_type t join our_schemas s on s.oid = t.typnamespace where t.typtype = 'd'
       and (t.typnotnull or not exists (select from pg_constraint k where k.contypid = t.oid and k.contype = 'c'))$$,
-  'create domain app.bad as text', 'app.bad');
+  'create domain app.bad as text', 'app.bad',
+  '{"app.token": "marks a secret; what is no token takes the path of one that nobody has"}');
 select pg_temp.lint('every constraint has been validated',
   $$select coalesce(nullif(k.conrelid, 0)::regclass::text, k.contypid::regtype::text) || ' ' || k.conname from pg_constraint k
     join our_schemas s on s.oid = k.connamespace where not k.convalidated$$,
