@@ -9,7 +9,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 MAX_URL = 8 * 1024
-MAX_HEAD = 32 * 1024
+MAX_HEAD = 64 * 1024
 """Bytes; an access token is one."""
 MAX_HEADERS = 100
 _VERSIONS = ("1.0", "1.1")

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '90c4f1a13960666a3fa32e21afc280c7652639c188d3514458d5474b8cbcbce6';
+set local pgroster.functions_digest = '210bf10bc70102d57464b04fe3899574d89813f46e6eb2d30b1b69befd397f9d';
 \ir begin.sql
 
 -- In whatever order they name each other.

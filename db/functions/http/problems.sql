@@ -46,7 +46,7 @@ as $$
     ('password_unacceptable',   422, 'The password is not acceptable.', 'See errors for the reason.'),
     ('idempotency_key_reused',  422, 'The Idempotency-Key belongs to another request.', 'Use a new key for each request; send the same one only with the same request.'),
     ('rate_limited',            429, 'Too many requests.', 'Wait as long as Retry-After says.'),
-    ('headers_too_large',       431, 'The headers are more than 100 or larger than 32 KiB.', 'Send fewer or smaller ones.'),
+    ('headers_too_large',       431, 'The headers are more than 100 or larger than 64 KiB.', 'Send fewer or smaller ones.'),
     ('internal_error',          500, 'Something went wrong on our side.', 'Try again; if it stays, report the request_id.'),
     ('busy',                    503, 'The service is at its limit.', 'Try again after Retry-After.'),
     ('timeout',                 503, 'The database took too long.', 'Try again after Retry-After.'),

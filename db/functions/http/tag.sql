@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform private.set_header('ETag', format('"%s"', tag.answer ->> 'version')) where tag.answer is not null;
-  return tag.answer;
+  return tag.answer::text;
 end
 $$;
 comment on function http.tag(json) is 'Sets the ETag of an answer to the version in it, and returns its text.';
