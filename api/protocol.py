@@ -110,6 +110,7 @@ class Protocol(HttpToolsProtocol):
             return
         if not self._in_body or not self.cycle.response_started:
             status, headers, body = self._owner.refusal(code)
+            headers = [*self.server_state.default_headers, *headers]  # uvicorn's: the date
             lines = [STATUS_LINE[status], *(b"%s: %s\r\n" % header for header in headers)]
             self.transport.write(b"".join([*lines, b"connection: close\r\n\r\n", body]))
         if self._in_body:
