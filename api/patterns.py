@@ -5,6 +5,8 @@ counterpart is refused: PostgreSQL documents its flavour in chapter 9.7.3, JSON 
 section 6.4 of the core specification.
 """
 
+import re
+
 _CLASSES = {
     "alnum": r"\p{Alphabetic}\p{N}",
     "alpha": r"\p{Alphabetic}",
@@ -17,6 +19,7 @@ _CLASSES = {
     "upper": r"\p{Lu}",
     "xdigit": r"0-9A-Fa-f",
 }
+_CODE_POINTS = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _WORD = r"\p{Alphabetic}\p{N}_"  # in ECMA-262 \w is ASCII only
 _ESCAPES = frozenset("dDsSnrtfv0") | frozenset(r"\^$.[]|()?*+{}/-\"'@#<>&=!~,;: %_`")
 
@@ -30,9 +33,9 @@ def to_ecma(pattern: str) -> str:
     while position < len(pattern):
         character = pattern[position]
         if character == "\\":
-            escape = pattern[position : position + 2]
+            escape = _escape_at(pattern, position)
             parts.append({r"\w": f"[{_WORD}]", r"\W": f"[^{_WORD}]"}.get(escape) or _escape(escape))
-            position += 2
+            position += len(escape)
         elif character == "[":
             text, position = _bracket(pattern, position)
             parts.append(text)
@@ -43,7 +46,16 @@ def to_ecma(pattern: str) -> str:
     return "".join(parts)
 
 
+def _escape_at(pattern: str, position: int) -> str:
+    """A backslash and what belongs to it."""
+    code_point = _CODE_POINTS.match(pattern, position)
+    return code_point[0] if code_point else pattern[position : position + 2]
+
+
 def _escape(text: str) -> str:
+    if code_point := _CODE_POINTS.fullmatch(text):
+        # Beyond four digits every engine has its own form, but all take the character itself.
+        return text if code_point[1] else chr(int(code_point[2], 16))
     if len(text) < 2 or text[1] not in _ESCAPES:
         raise ValueError(f"{text} has no counterpart in ECMA-262")
     return text if text[1].isalnum() or text[1] in r"\^$.[]|()?*+{}/-" else text[1]
@@ -69,9 +81,9 @@ def _bracket(pattern: str, start: int) -> tuple[str, int]:
         elif pattern.startswith(("[.", "[="), position):
             raise ValueError("collating elements have no counterpart in ECMA-262")
         elif character == "\\":
-            escape = pattern[position : position + 2]
+            escape = _escape_at(pattern, position)
             text += _WORD if escape == r"\w" else _escape(escape)
-            position += 2
+            position += len(escape)
         else:
             text += f"\\{character}" if character in "[]" else character
             position += 1

@@ -85,7 +85,9 @@ class Settings(MailSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="origins whose pages may call the API, like https://app.example.org,… (none)"
     )
-    reload_poll: float = Field(default=5.0, ge=0.1, le=3600, description="seconds between two looks for new functions")
+    reload_poll: float = Field(
+        default=5.0, ge=0.1, le=3600, description="seconds between two looks for new functions and keys"
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -38,8 +38,11 @@ class Installation:
         """Where its embedded server lives."""
         return home_of(Settings(var=self.var))
 
-    def start(self, *arguments: str, log: Path | None = None) -> "subprocess.Popen[str]":
-        """Start pgroster in a process group of its own, as a shell does, its output in a file or to be read."""
+    def start(self, *arguments: str, log: Path | None = None, errors: int | None = None) -> "subprocess.Popen[str]":
+        """Start pgroster in a process group of its own, as a shell does, its output in a file or to be read.
+
+        `errors`: a descriptor that gets stderr.
+        """
         settings = {"PGROSTER_VAR": str(self.var), "PGROSTER_PORT": str(self.port)}
         output = log.open("a") if log else subprocess.PIPE
         try:
@@ -49,7 +52,7 @@ class Installation:
                 env=clean_environment(**settings, **self.more),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT if log else subprocess.PIPE,
+                stderr=errors or (subprocess.STDOUT if log else subprocess.PIPE),
                 text=True,
                 start_new_session=True,
                 user=self.account.uid if self.account else None,

@@ -123,7 +123,7 @@ class MailServer:
         await self.answer("DATA", "")
         return reply
 
-    def to(self, address: str, count: int = 1, seconds: float = 15) -> list[Mail]:
+    def to(self, address: str, count: int = 1, seconds: float = 60) -> list[Mail]:
         """Wait until that many mails have arrived for an address, and return all that have."""
         return until(
             lambda: found if len(found := [m for m in self.mails if m.recipients == [address]]) >= count else [],
@@ -214,7 +214,7 @@ class Webhook:
         """Wait until that many texts have arrived for a number."""
         return until(
             lambda: found if len(found := [t for t in self.texts if t["to"] == number]) >= count else [],
-            15,
+            60,
             f"{count} text(s) to {number}",
         )
 

@@ -53,7 +53,7 @@ def messages(service: Service, user_id: str) -> list[dict[str, Any]]:
 
 def sent(service: Service, message_id: str) -> dict[str, Any]:
     """Wait until a message is marked as sent."""
-    until(lambda: message(service, message_id)["sent_at"], 15, f"{message_id} sent")
+    until(lambda: message(service, message_id)["sent_at"], 60, f"{message_id} sent")
     return message(service, message_id)
 
 
@@ -61,7 +61,7 @@ def failed(service: Service, user_id: str, attempt: int) -> dict[str, Any]:
     """Wait until an attempt at a person's only message has failed, and return its row."""
     (row,) = messages(service, user_id)
     told = re.compile(rf'was not delivered.*"message_id": "{row["id"]}".*"attempt": {attempt},')
-    until(lambda: told.search(service.log.read_text()), 20, f"attempt {attempt} failed")
+    until(lambda: told.search(service.log.read_text()), 60, f"attempt {attempt} failed")
     return message(service, row["id"])
 
 

@@ -3,13 +3,14 @@
 import itertools
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import httpx
 
 from tests.server import Service
+from tests.waiting import until
 
 PASSWORD = "seven herons over Lake Brienz"
 NEW_PASSWORD = "nine kites above Lake Thun"
@@ -108,6 +109,21 @@ def client_of(service: Service) -> Client:
     client = Client(base_url=service.base_url, headers=forwarded, timeout=60, trust_env=False, verify=_NO_TLS)
     assert client.get("/health/live").status_code == 200
     return client
+
+
+def patiently(request: Callable[[], httpx.Response]) -> httpx.Response:
+    """The answer to a request that is sent again for as long as the service is at its limit, as 503 asks for.
+
+    What crowds send in tests about something else: a busy machine lets requests wait longer than the service does.
+    """
+    answers: list[httpx.Response] = []
+
+    def is_answered() -> bool:
+        answers.append(request())
+        return answers[-1].status_code != 503
+
+    until(is_answered, 120, "an answer but 503")
+    return answers[-1]
 
 
 def member(service: Service, name: str = "ann", **fields: Any) -> Person:

@@ -89,6 +89,30 @@ def test_a_password_change_needs_the_current_password(service: Service) -> None:
     assert ann.elsewhere().login().status_code == 200, "the old password still works"
 
 
+def test_the_consent_that_the_account_rests_on_is_withdrawn_by_leaving(service: Service) -> None:
+    """BR-311"""
+    ann = member(service)
+    agreed = ann.get("/v1/me").json()["gdpr_consent_at"]
+    refused = ann.request("PUT", "/v1/me/consents/data_processing", json={"granted": False})
+    assert problem(refused) == (409, "account_needs_consent")
+    assert "POST /v1/me/delete" in refused.json()["detail"]
+    assert ann.get("/v1/me").json()["gdpr_consent_at"] == agreed
+    assert ann.request("PUT", "/v1/me/consents/newsletter", json={"granted": True}).status_code == 200
+    left = ann.request("PUT", "/v1/me/consents/newsletter", json={"granted": False})
+    assert [c["is_granted"] for c in left.json()["history"]] == [False, True, True]
+    assert ann.post("/v1/me/delete", {"password": ann.password}).status_code == 204
+
+
+def test_a_new_address_or_number_that_is_none_is_refused(service: Service) -> None:
+    ann = member(service)
+    for path, body in [
+        ("/v1/me/email", {"new_email": "no address", "password": ann.password}),
+        ("/v1/me/phone", {"phone": "0791234567"}),
+        ("/v1/me/phone/verify", {"code": "12345"}),
+    ]:
+        assert problem(ann.post(path, body)) == (422, "invalid_request")
+
+
 def test_metadata_is_kept_whole_and_has_a_limit(service: Service) -> None:
     ann = member(service)
     metadata = {"Größe": [1, 2.5, None, {"tief": True}], "": "empty key"}
@@ -130,6 +154,31 @@ def test_without_a_good_token_nobody_is_signed_in(service: Service) -> None:
         answer = ann.client.get("/v1/me", headers={"Authorization": header} if header else {})
         assert problem(answer)[0] == 401, header
         assert answer.headers["www-authenticate"].startswith("Bearer"), header
+
+
+@pytest.mark.parametrize(
+    ("policy", "path", "body"),
+    [
+        ("login", "/v1/auth/login", {"identifier": "nobody", "password": "nothing"}),
+        ("mail", "/v1/auth/password/forgot", {"email": "nobody@example.com"}),
+        ("mail", "/v1/auth/email/verification", {"email": "nobody@example.com"}),
+    ],
+)
+def test_a_named_limit_refuses_before_anything_else(
+    service: Service, policy: str, path: str, body: dict[str, str]
+) -> None:
+    """BR-401"""
+    client = Person(service).client
+    service.database.execute("update app.rate_limit_policies set quota = 1 where name = %s", [policy])
+    service.database.execute("delete from app.rate_limits")
+    try:
+        with early_in_a_minute(service):
+            assert client.post(path, json=body).status_code in (202, 401)
+            answer = client.post(path, json=body)
+            assert problem(answer) == (429, "rate_limited")
+            assert f'"{policy}";r=0' in answer.headers["ratelimit"]
+    finally:
+        service.database.execute("update app.rate_limit_policies set quota = 1000000 where name = %s", [policy])
 
 
 def test_a_limit_says_when_to_come_back(service: Service) -> None:

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.people import Person, grant, holder, member, moved_clock, problem
+from tests.people import NEW_PASSWORD, Person, grant, holder, member, moved_clock, problem
 from tests.server import Service
 
 
@@ -107,3 +107,62 @@ def test_a_role_with_an_end_ends_by_the_clock(service: Service) -> None:
     assert ann.get("/v1/audit-logs").status_code == 200
     with moved_clock(service, "6 minutes"):
         assert problem(ann.get("/v1/audit-logs")) == (403, "forbidden")
+
+
+def test_what_cannot_be_done_to_an_account_is_refused_with_its_reason(service: Service) -> None:
+    admin, ann, erased = holder(service, "admin"), member(service), member(service)
+    assert admin.post(f"/v1/users/{erased.id}/anonymize").status_code == 202
+    fresh, nobody = Person(service), uuid4()
+    invited = {"email": fresh.email, "username": fresh.username}
+    for method, path, body, expected in [
+        ("POST", "/v1/users", invited | {"email": ann.email.upper()}, (409, "email_taken")),
+        ("POST", "/v1/users", invited | {"username": ann.username.upper()}, (409, "username_taken")),
+        ("POST", "/v1/users", invited | {"email": "no address"}, (422, "invalid_request")),
+        ("POST", "/v1/users", invited | {"password": NEW_PASSWORD}, (422, "invalid_request")),
+        ("PATCH", f"/v1/users/{ann.id}", {"username": admin.username}, (409, "username_taken")),
+        ("PATCH", f"/v1/users/{ann.id}", {"email": fresh.email}, (422, "invalid_request")),
+        ("PATCH", f"/v1/users/{ann.id}", {"metadata": {"a": "b" * 9000}}, (422, "metadata_too_large")),
+        ("PATCH", f"/v1/users/{erased.id}", {"first_name": "E"}, (404, "not_found")),
+        ("POST", f"/v1/users/{erased.id}/anonymize", None, (409, "status_conflict")),
+        ("POST", f"/v1/users/{erased.id}/restore", None, (409, "restore_expired")),
+        *[
+            (method, f"/v1/users/{nobody}{step}", body, (404, "not_found"))
+            for method, step, body in [
+                ("PATCH", "", {"first_name": "N"}),
+                ("DELETE", "", None),
+                ("DELETE", "/sessions", None),
+                ("GET", "/sessions", None),
+                ("PUT", "/roles/auditor", None),
+                *[("POST", f"/{step}", None) for step in ("restore", "reactivate", "unlock", "anonymize")],
+            ]
+        ],
+    ]:
+        answer = admin.request(method, path, json=body) if body else admin.request(method, path)
+        assert problem(answer) == expected, (method, path, body)
+    stale = admin.request("PATCH", f"/v1/users/{ann.id}", json={"first_name": "A"}, headers={"If-Match": '"0"'})
+    assert problem(stale) == (412, "precondition_failed")
+    assert ann.get("/v1/me").json()["first_name"] is None
+    assert fresh.register().status_code == 201, "of a refused invitation nothing is left"
+
+
+def test_what_cannot_be_done_to_a_role_is_refused_with_its_reason(service: Service) -> None:
+    admin = holder(service, "admin")
+    made = admin.post("/v1/roles", {"name": "readers", "permissions": ["users:read"]})
+    assert (made.status_code, made.headers["etag"]) == (201, f'"{made.json()["version"]}"')
+    for method, path, body, headers, expected in [
+        ("POST", "/v1/roles", {"name": "readers", "permissions": []}, {}, (409, "role_taken")),
+        ("POST", "/v1/roles", {"name": "fliers", "permissions": ["pigs:fly"]}, {}, (422, "unknown_permission")),
+        ("POST", "/v1/roles", {"name": "No Name", "permissions": []}, {}, (422, "invalid_request")),
+        ("PATCH", "/v1/roles/admin", {"permissions": []}, {}, (409, "system_role")),
+        ("PATCH", "/v1/roles/nobody", {"description": "x"}, {}, (404, "not_found")),
+        ("PATCH", "/v1/roles/readers", {"description": "x"}, {"If-Match": '"0"'}, (412, "precondition_failed")),
+        ("DELETE", "/v1/roles/admin", None, {}, (409, "system_role")),
+        ("DELETE", "/v1/roles/nobody", None, {}, (404, "not_found")),
+        ("DELETE", "/v1/roles/readers", None, {"If-Match": '"0"'}, (412, "precondition_failed")),
+    ]:
+        more = {"json": body} if body else {}
+        assert problem(admin.request(method, path, headers=headers, **more)) == expected, (method, path)
+    (role,) = [r for r in admin.get("/v1/roles").json()["items"] if r["name"] == "readers"]
+    assert role == made.json()
+    gone = admin.request("DELETE", "/v1/roles/readers", headers={"If-Match": made.headers["etag"]})
+    assert gone.status_code == 204

@@ -96,15 +96,15 @@ def test_a_kept_connection_that_the_server_ended_costs_none(start_service: Start
     with mail_server(held="DATA", cut_kept=True) as post:
         service = start_service(**post.environment())
         ann = registered(service)
-        until(lambda: post.seen.get("DATA"), 15, "the first mail is under way")
+        until(lambda: post.seen.get("DATA"), 60, "the first mail is under way")
         # All lanes have a mail in their hands; the next ones wait, and go out over the connections that are kept.
         send(service, ann.id, "many@example.com", 11)
-        until(lambda: post.seen["DATA"] == 4, 15, "four at a time")
+        until(lambda: post.seen["DATA"] == 4, 60, "four at a time")
         post.cut = 2
         post.held = None
         post.go_on.set()
         post.to("many@example.com", 11)
-        until(lambda: one(service, "select count(*) from app.outbox where sent_at is not null") == 12, 15, "all done")
+        until(lambda: one(service, "select count(*) from app.outbox where sent_at is not null") == 12, 60, "all done")
         assert one(service, "select max(attempts) from app.outbox") == 1
         assert post.seen["EHLO"] == 4 + 2
         assert max(Counter(m.id for m in post.mails).values()) == 1
@@ -126,7 +126,7 @@ def test_the_last_attempt_leaves_a_dead_letter_and_no_token(start_service: Start
     with mail_server(held="EHLO") as post:
         service = start_service(**post.environment())
         ann = registered(service)
-        until(lambda: post.seen.get("EHLO"), 15, "the mail is under way")
+        until(lambda: post.seen.get("EHLO"), 60, "the mail is under way")
         payload = messages(service, ann.id)[0]["payload"]
         assert occurrences(service.database, payload["token"]) == {"app.outbox.payload"}
         service.database.execute("update app.outbox set attempts = 15")
@@ -134,11 +134,11 @@ def test_the_last_attempt_leaves_a_dead_letter_and_no_token(start_service: Start
         post.held = None
         post.go_on.set()
         # The attempt that was under way was the first; the database knows that it is not the fifteenth that failed.
-        until(lambda: "was not delivered" in service.log.read_text(), 15, "it failed")
+        until(lambda: "was not delivered" in service.log.read_text(), 60, "it failed")
         assert messages(service, ann.id)[0]["failed_at"] is None
         service.database.execute("update app.outbox set attempts = 14, next_attempt_at = private.now()")
         wake(service)
-        row = failed(service, ann.id, 15)
+        row = failed(service, ann.id, 60)
         assert row["failed_at"] and row["payload"] is None and row["recipient"] is None
         assert occurrences(service.database, payload["token"]) == set()
         assert '"given_up": true' in service.log.read_text()
@@ -153,7 +153,7 @@ def test_a_link_that_is_dead_is_not_mailed_after_an_outage(start_service: StartS
     for _ in range(2):
         assert ann.client.post("/v1/auth/password/forgot", json={"email": ann.email}).status_code == 202
     with listening(post), later(service, "30 minutes"):
-        until(lambda: all(row["next_attempt_at"] is None for row in messages(service, ann.id)), 15, "all three done")
+        until(lambda: all(row["next_attempt_at"] is None for row in messages(service, ann.id)), 60, "all three done")
         mails = post.to(ann.email, 2)
     verification, older, newest = messages(service, ann.id)
     assert {m.id for m in mails} == {str(verification["id"]), str(newest["id"])}
@@ -166,7 +166,7 @@ def test_a_worker_that_is_killed_loses_no_message_and_doubles_none(
     with mail_server(held="EHLO") as post:
         with serving(database, tmp_path, **post.environment()) as first:
             ann = registered(first)
-            until(lambda: post.seen.get("EHLO"), 15, "claimed, and on the way to the server")
+            until(lambda: post.seen.get("EHLO"), 60, "claimed, and on the way to the server")
             assert messages(first, ann.id)[0]["attempts"] == 1
             assert first.stop(signal.SIGKILL) == -signal.SIGKILL
         post.held = None
@@ -229,7 +229,7 @@ def test_a_service_that_stops_finishes_what_it_has_begun(start_service: StartSer
         (mail,) = post.to(ann.email)
         before = connections(service)
         service.process.send_signal(signal.SIGTERM)
-        until(lambda: connections(service) < before, 15, "what runs in the background was told to stop")
+        until(lambda: connections(service) < before, 60, "what runs in the background was told to stop")
         post.go_on.set()
         assert service.process.wait(30) == 0
         assert message(service, mail.id)["sent_at"] is not None
@@ -247,7 +247,7 @@ def test_two_services_send_each_message_once(database: TestDatabase, tmp_path: P
         ann = registered(first)
         send(first, ann.id, "many@example.com", 120)
         post.to("many@example.com", 120, 60)
-        until(lambda: one(first, "select count(*) from app.outbox where sent_at is null") == 0, 15, "all marked")
+        until(lambda: one(first, "select count(*) from app.outbox where sent_at is null") == 0, 60, "all marked")
         assert Counter(Counter(m.id for m in post.mails).values()) == {1: 121}
         assert one(first, "select max(attempts) from app.outbox") == 1
         shares = [s.log.read_text().count("a message was delivered") for s in (first, second)]
@@ -343,7 +343,7 @@ def test_without_a_mail_server_messages_stay_in_files_that_only_the_owner_reads(
     ann = registered(service)
     assert ann.login().status_code == 200
     assert ann.post("/v1/me/phone", {"phone": "+41791234567"}).status_code == 202
-    until(lambda: all(row["sent_at"] for row in messages(service, ann.id)), 15, "written")
+    until(lambda: all(row["sent_at"] for row in messages(service, ann.id)), 60, "written")
     rows = messages(service, ann.id)
     mail, text = service.var / "mail" / f"{rows[0]['id']}.eml", service.var / "sms" / f"{rows[1]['id']}.txt"
     for path in (mail, text):

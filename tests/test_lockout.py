@@ -3,14 +3,25 @@
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from statistics import median
 from time import perf_counter
 
 import httpx
 import pytest
 
 from tests.databases import TestDatabase
-from tests.people import PROXY, WRONG_PASSWORD, Person, client_of, events, holder, member, moved_clock, one, problem
+from tests.people import (
+    PROXY,
+    WRONG_PASSWORD,
+    Person,
+    client_of,
+    events,
+    holder,
+    member,
+    moved_clock,
+    one,
+    patiently,
+    problem,
+)
 from tests.server import Service, serving
 from tests.waiting import together
 
@@ -37,12 +48,13 @@ def service(shared_service: Service) -> Service:
 
 def guess(client: httpx.Client, identifier: str, password: str) -> httpx.Response:
     """Try to sign in."""
-    return client.post("/v1/auth/login", json={"identifier": identifier, "password": password})
+    body = {"identifier": identifier, "password": password}
+    return patiently(partial(client.post, "/v1/auth/login", json=body))
 
 
 def looks(answer: httpx.Response) -> tuple[object, ...]:
     """What somebody outside can tell answers apart by."""
-    body = answer.json() | {"request_id": ""}
+    body = answer.json() | {"request_id": ""} if answer.content else None
     headers = {k: v for k, v in answer.headers.items() if k not in CHANGING_HEADERS}
     return answer.status_code, body, headers
 
@@ -165,8 +177,9 @@ def test_an_unknown_identifier_costs_as_much_time_as_a_known_one(service: Servic
         assert guess(client, identifier, WRONG_PASSWORD).status_code == 401
         return perf_counter() - started
 
-    pairs = [(seconds("nobody@example.com"), seconds(ann.email)) for _ in range(8)]
-    unknown, known = (median(column) for column in zip(*pairs, strict=True))
+    # What else the machine does makes an answer late, never early.
+    pairs = [(seconds("nobody@example.com"), seconds(ann.email)) for _ in range(16)]
+    unknown, known = (min(column) for column in zip(*pairs, strict=True))
     assert 0.5 < unknown / known < 2
 
 

@@ -254,7 +254,7 @@ def test_a_webhook_that_refuses_is_asked_again(service: Service, phones: Webhook
     number = number_of(ann, "+4178")
     assert ann.post("/v1/me/phone", {"phone": number}).status_code == 202
     mine = messages(service, ann.id)[-1]["id"]
-    until(lambda: message(service, mine)["last_error"] == "the webhook answered 500", 15, "the refusal is recorded")
+    until(lambda: message(service, mine)["last_error"] == "the webhook answered 500", 60, "the refusal is recorded")
     with moved_clock(service, "1 minute"):
         service.database.execute("notify pgroster_outbox")
         (text,) = phones.to(number)

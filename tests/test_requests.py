@@ -161,7 +161,8 @@ def test_a_method_that_a_path_does_not_take_is_a_405_that_says_which(ann: Person
     answer = ann.request("PUT", "/v1/me")
     assert problem(answer) == (405, "method_not_allowed")
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "PATCH"}
-    assert problem(ann.request("PROPFIND", "/v1/me")) == (405, "method_not_allowed")
+    for method in ("PROPFIND", "TRACE"):
+        assert problem(ann.request(method, "/v1/me")) == (405, "method_not_allowed")
     options = ann.request("OPTIONS", "/v1/me")
     assert (options.status_code, options.content) == (204, b"")
     assert options.headers["allow"] == answer.headers["allow"]
@@ -263,6 +264,22 @@ def test_every_answer_says_where_the_caller_stands(client: httpx.Client, ann: Pe
         assert POLICY.fullmatch(answer.headers["ratelimit-policy"]), answer.url
         assert LIMIT.fullmatch(answer.headers["ratelimit"]), answer.url
     assert not {"ratelimit", "ratelimit-policy"} & client.get("/health/live").headers.keys()
+
+
+def test_all_addresses_of_one_ipv6_network_are_one_client(start_service: StartService) -> None:
+    """BR-402: however many of its addresses it uses, and whoever is next door."""
+    service = start_service(**PROXY)
+    service.database.execute("update app.rate_limit_policies set quota = 3 where name = 'default'")
+
+    def status(address: str) -> int:
+        return service.client.get("/v1/me", headers={"X-Forwarded-For": address}).status_code
+
+    with early_in_a_minute(service):
+        statuses = [status(f"2001:db8:1:2:{number:x}::{number}") for number in range(1, 6)]
+        assert statuses == [401, 401, 401, 429, 429]
+        assert status("2001:db8:1:3::1") == 401
+        assert [status("::ffff:203.0.113.7"), status("203.0.113.7")] == [401, 401]
+        assert one(service, "select hits from app.rate_limits where subject = '203.0.113.7'") == 2
 
 
 def test_a_scan_of_paths_is_limited_like_calls_and_health_is_not(start_service: StartService) -> None:

@@ -90,6 +90,7 @@ def test_the_checks_of_a_domain_become_a_schema(connection: Connection, domain: 
 PATTERNS = [
     "^[^<>[:cntrl:]]+$", r"^\w+$", r"^[\w.-]+$", "^.{2}$", "^[]a]+$", "^[^]a]+$", "^[[a]+$", r"^(?:a|b)\s\d$",
     r"^\$2[aby]\$", "^[[:alpha:]]+$", r"^[a\]b]$", r"^\W$", "^a-b$", "^[[:space:][:digit:]]+$", "^(?!x).+$",
+    r"^[\u0080-\u00ff]b$", r"^\u00E9$", r"^[^\U0001F98A]$",
 ]  # fmt: skip
 TEXTS = [
     "a", "b", "aé", "<", "\x7f", "\x85", "\x80b", "\n", "\nx", "ab", "a-b", "],", "[", "]", "a]", "[a", "a 1", "b\t2",

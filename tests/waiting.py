@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 POLL_SECONDS = 0.05
-BARRIER_SECONDS = 30
+BARRIER_SECONDS = 120
 
 
-def until(condition: Callable[[], T], seconds: float = 10, what: str = "") -> T:
+def until(condition: Callable[[], T], seconds: float = 60, what: str = "") -> T:
     """Ask until the answer is true and return it; fail when `seconds` have passed."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '210bf10bc70102d57464b04fe3899574d89813f46e6eb2d30b1b69befd397f9d';
+set local pgroster.functions_digest = '32e2822a793382e8ffdfa024b995ed4ed70429f25fb8ed9733cb85b2bdfe88ef';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -44,6 +44,7 @@ set local check_function_bodies = off;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/hide_duration.sql
 \ir private/idempotency_hash.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
@@ -85,6 +86,7 @@ set local check_function_bodies = off;
 \ir private/require_user.sql
 \ir private/retry_after.sql
 \ir private/revoke_mailed_tokens.sql
+\ir private/roles_as_of.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
 \ir private/run_job.sql
@@ -100,30 +102,38 @@ set local check_function_bodies = off;
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
+\ir private/tg__record_postponement.sql
 \ir private/tg__refuse_moved_end.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_as_of.sql
 \ir private/user_filter.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/actions.sql
 \ir audit/append.sql
 \ir audit/create_partitions.sql
 \ir audit/erase_person.sql
+\ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/find_events.sql
 \ir audit/origin_digest.sql
 \ir audit/record_event.sql
+\ir audit/rows_as_of.sql
 \ir audit/tg__erase_only.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/actions.sql
 \ir http/claim_message.sql
 \ir http/count_visit.sql
 \ir http/enter.sql
@@ -148,6 +158,7 @@ set local role roster_owner;
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
@@ -157,6 +168,7 @@ set local role roster_owner;
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/user_as_of.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -173,6 +185,8 @@ set local role roster_owner;
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
+\ir api/get_user_history.sql
+\ir api/list_audit_actions.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
 \ir api/list_my_sessions.sql
@@ -239,6 +253,7 @@ set local check_function_bodies = on;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/hide_duration.sql
 \ir private/idempotency_hash.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
@@ -280,6 +295,7 @@ set local check_function_bodies = on;
 \ir private/require_user.sql
 \ir private/retry_after.sql
 \ir private/revoke_mailed_tokens.sql
+\ir private/roles_as_of.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
 \ir private/run_job.sql
@@ -295,30 +311,38 @@ set local check_function_bodies = on;
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
+\ir private/tg__record_postponement.sql
 \ir private/tg__refuse_moved_end.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_as_of.sql
 \ir private/user_filter.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/actions.sql
 \ir audit/append.sql
 \ir audit/create_partitions.sql
 \ir audit/erase_person.sql
+\ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/find_events.sql
 \ir audit/origin_digest.sql
 \ir audit/record_event.sql
+\ir audit/rows_as_of.sql
 \ir audit/tg__erase_only.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/actions.sql
 \ir http/claim_message.sql
 \ir http/count_visit.sql
 \ir http/enter.sql
@@ -342,6 +366,7 @@ set local role roster_owner;
 \ir admin/cleanup_expired_data.sql
 \ir admin/create_audit_partitions.sql
 \ir admin/erase_expired_salts.sql
+\ir admin/export_user.sql
 \ir admin/import_user.sql
 \ir admin/import_users.sql
 \ir admin/refresh_reporting.sql
@@ -351,6 +376,7 @@ set local role roster_owner;
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/user_as_of.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -367,6 +393,8 @@ set local role roster_owner;
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
+\ir api/get_user_history.sql
+\ir api/list_audit_actions.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
 \ir api/list_my_sessions.sql

@@ -60,8 +60,11 @@ comment on column private.secrets.cursor_key is 'Signs the cursors of lists. To 
 create domain app.email as text
   constraint email_length check (char_length(value) between 3 and 254)
   constraint email_form check (
-    value ~ '^[^@\s[:cntrl:]<>(),;:"\\]+@[^@\s[:cntrl:]<>(),;:"\\]+\.[^@\s[:cntrl:]<>(),;:"\\.]{2,}$');
-comment on domain app.email is 'An email address, at most 254 characters (RFC 5321, 4.5.3.1).';
+    value ~ '^[^@\s[:cntrl:]<>(),;:"\\]+@[^@\s[:cntrl:]<>(),;:"\\]+\.[^@\s[:cntrl:]<>(),;:"\\.]{2,}$')
+  -- Spaces of every width and what shows as nothing at all: with those one address would look like another.
+  constraint email_visible check (
+    value !~ '[\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]');
+comment on domain app.email is 'An email address, at most 254 characters (RFC 5321, 4.5.3.1), none of them invisible.';
 
 create domain app.username as text
   constraint username_form check (value ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{2,31}$');
@@ -81,7 +84,7 @@ comment on domain app.digest is 'A SHA-256 digest: what is stored of a secret.';
 
 create domain app.person_name as text
   constraint person_name_length check (char_length(value) between 1 and 100)
-  constraint person_name_form check (value ~ '^[^<>[:cntrl:]]+$');
+  constraint person_name_form check (value ~ '^[^<>[:cntrl:]\u2028-\u202e\u2066-\u2069]+$');
 comment on domain app.person_name is 'A name as a person writes it: 1 to 100 characters, no control characters.';
 
 create domain app.phone as text
@@ -119,7 +122,7 @@ comment on domain app.identifier is 'An email address or a username.';
 
 create domain app.device_name as text
   constraint device_name_length check (char_length(value) between 1 and 100)
-  constraint device_name_form check (value ~ '^[^<>[:cntrl:]]+$');
+  constraint device_name_form check (value ~ '^[^<>[:cntrl:]\u2028-\u202e\u2066-\u2069]+$');
 comment on domain app.device_name is 'What a person calls a device, 1 to 100 characters.';
 
 create domain app.user_status as text
@@ -153,6 +156,10 @@ comment on domain app.purpose is 'What a consent is for: 2 to 64 lower-case lett
 create domain app.text_version as text
   constraint text_version_length check (char_length(value) between 1 and 32);
 comment on domain app.text_version is 'Version of a text that a person saw, 1 to 32 characters.';
+
+create domain app.audit_action as text
+  constraint audit_action_form check (value ~ '^[a-z_]+\.[a-z_]+$');
+comment on domain app.audit_action is 'What happened, as the audit log names it: a table and inserted, updated or deleted, or an event such as login.failed.';
 
 create domain app.page_size as integer
   constraint page_size_range check (value between 1 and 100);

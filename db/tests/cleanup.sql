@@ -1,7 +1,7 @@
 -- What is past its time goes, in batches, and nothing else. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(48);
+select plan(50);
 \ir people.psql
 
 create function pg_temp.clean(max_rows integer default 10000) returns jsonb language sql as $$
@@ -154,6 +154,18 @@ select isnt(pg_temp.outcome('operator', 'SELECT clean_expired_tokens()'), '42883
 select is(pg_temp.outcome('operator', format('SELECT soft_delete_user(%L)', pg_temp.id('eve'))), 'ok', 'soft_delete_user does');
 select is(pg_temp.outcome('operator', format('SELECT (restore_user(%L)).status', pg_temp.id('eve'))), 'active', 'restore_user does');
 select is(pg_temp.outcome('operator', format('SELECT anonymize_user(%L)', pg_temp.id('eve'))), 'ok', 'anonymize_user does');
+
+-- What operators change
+do $$ begin
+  perform pg_temp.person('eva');
+  insert into app.login_sources (user_id, source, last_login_at) values (pg_temp.id('eva'), '198.51.100.9', private.now());
+  insert into app.outbox (user_id, channel, template, sent_at, next_attempt_at) values (pg_temp.id('eva'), 'email', 'verify_email', private.now(), null);
+  update app.settings set keep_login_sources = '3 days', keep_done_messages = '2 days';
+  update private.clock set shift = shift + interval '2 days 1 minute';
+end $$;
+select is((pg_temp.clean() -> 'outbox', pg_temp.rows('login_sources', 'eva'))::text, '(1,1)', 'BR-307: done messages are kept for as long as an operator says');
+update private.clock set shift = shift + interval '1 day';
+select is((pg_temp.clean() -> 'login_sources', pg_temp.rows('login_sources', 'eva'))::text, '(1,0)', 'BR-307: and sources of sign-ins');
 
 select * from finish();
 rollback;

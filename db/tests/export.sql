@@ -1,7 +1,7 @@
 -- An export holds everything about the person, no secret, and nothing about anybody else. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(24);
+select plan(30);
 \ir people.psql
 do $$ begin
   perform pg_temp.person('root', 'admin'), pg_temp.person('bob');
@@ -103,6 +103,17 @@ select is((select count(*) from regexp_matches((select document::text from expor
 select is(pg_temp.outcome(null, 'select api.export_me()'), '42501', 'an export is a person''s own');
 select is(pg_temp.outcome('bob', 'select (api.export_me()).user_id'), pg_temp.id('bob')::text, 'each gets theirs');
 select ok((select obj_description('api.export_me()'::regprocedure, 'pg_proc') ~ '(?n)^@audit data\.exported$'), 'BR-204: taking it is an event');
+do $$ begin perform set_config('test.ann', (pg_temp.outcome('ann', 'select (row_to_json(api.export_me()))::jsonb ->> ''data'''))::jsonb::text, true); end $$;
+create temp table handed_over as select pg_temp.outcome('operator', format('select row_to_json(admin.export_user(%L))', pg_temp.id('ann')))::jsonb as document;
+select is((select document -> 'data' from handed_over), current_setting('test.ann')::jsonb, 'BR-313: what an operator takes is what the person would');
+select is((select (l.user_id, l.actor_user_id, l.database_role)::text from audit.audit_logs l where l.action = 'data.exported' order by l.id desc limit 1),
+  (pg_temp.id('ann'), null::uuid, session_user)::text, 'BR-313: and is in the log, with who took it');
+do $$ begin perform api.suspend_user(pg_temp.id('ann')); end $$;
+select is(pg_temp.outcome('operator', format('select (admin.export_user(%L)).user_id', pg_temp.id('ann'))), pg_temp.id('ann')::text, 'BR-313: an operator takes the export of somebody who cannot sign in');
+select is(pg_temp.outcome('operator', format('select admin.export_user(%L)', gen_random_uuid())), 'not_found', 'if there is such a person');
+select is(pg_temp.outcome('root', format('select admin.export_user(%L)', pg_temp.id('ann'))), '42501', 'a request does not, not even an administrator''s');
+do $$ begin perform api.reactivate_user(pg_temp.id('ann')); end $$;
+select is((select count(*) from audit.audit_logs l where l.action = 'data.exported'), 2::bigint, 'BR-204: each is one event');
 do $$ begin perform pg_temp.person('eve'), private.erase_account(pg_temp.id('eve'), 'request'); end $$;
 select is(jsonb_array_length(private.personal_data(pg_temp.id('eve')) -> 'erasures'), 1, 'of an erased person the record of the erasure is left');
 select is((select string_agg(d.key, ', ' order by d.key) from jsonb_each(private.personal_data(pg_temp.id('eve'))) d where d.value <> '[]'), 'erasures, users', 'BR-303: and the tombstone');

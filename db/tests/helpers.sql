@@ -2,7 +2,7 @@
 -- How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(85);
+select plan(97);
 
 -- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
 create function pg_temp.outcome(statement text) returns text language plpgsql as $$
@@ -106,6 +106,10 @@ select is(pg_temp.outcome(format('select %L::app.%s', value, domain)), outcome, 
 from (values
   ('email', 'ann@example.org', 'ok'), ('email', 'ann@example', '23514'), ('email', 'a b@example.org', '23514'), ('email', 'a@b@example.org', '23514'),
   ('email', repeat('a', 243) || '@example.org', '23514'),
+  ('email', 'änn@exämple.org', 'ok'), ('email', U&'\0430nn@example.org', 'ok'), ('email', U&'a\200Bnn@example.org', '23514'), ('email', U&'ann\00A0@example.org', '23514'),
+  ('email', U&'ann@ex\00ADample.org', '23514'), ('email', U&'\FEFFann@example.org', '23514'), ('email', U&'ann\3164@example.org', '23514'), ('email', U&'ann\+0E0061@example.org', '23514'),
+  ('person_name', U&'\0645\06CC\200C\062E\0648\0627\0647\0645', 'ok'), ('person_name', U&'Ann \202Enimda', '23514'), ('person_name', U&'Ann\2069', '23514'),
+  ('device_name', U&'\2067Ann', '23514'),
   ('username', 'ann', 'ok'), ('username', 'an', '23514'), ('username', 'an@n', '23514'), ('username', U&'ann\00E9', '23514'), ('username', '-ann', '23514'),
   ('password_hash', '$2b$12$' || repeat('a', 53), 'ok'), ('password_hash', '$2b$11$' || repeat('a', 53), '23514'), ('password_hash', 'plain text', '23514'),
   ('password_hash', '$argon2id$v=19$m=19456,t=2,p=1$' || repeat('a', 22) || '$' || repeat('a', 43), 'ok'),

@@ -88,7 +88,7 @@ from (values
   ('{"email": "hal@example.org"}', 'username: Missing.'), ('{"username": "hal"}', 'email: Missing.'),
   ('{"email": "hal@example.org", "username": "hal", "admin": true}', 'admin: A field of this name and kind is not known.'),
   ('{"email": "hal@example.org", "username": "hal", "first_name": ["H"]}', 'first_name: A field of this name and kind is not known.'),
-  ('{"email": "hal", "username": "hal"}', 'email: An email address, at most 254 characters (RFC 5321, 4.5.3.1).'),
+  ('{"email": "hal", "username": "hal"}', 'email: An email address, at most 254 characters (RFC 5321, 4.5.3.1), none of them invisible.'),
   ('{"email": "hal@example.org", "username": "hal", "last_name": "a\nb"}', 'last_name: A name as a person writes it: 1 to 100 characters, no control characters.'),
   ('{"email": "hal@example.org", "username": "hal", "phone": "079 123 45 67"}', 'phone: A telephone number in international form, for example +41791234567 (ITU-T E.164).'),
   ('{"email": "hal@example.org", "username": "hal", "password_hash": "secret"}', 'password_hash: An Argon2id string, or a bcrypt string of cost 12 or more. Never plain text.'),

@@ -1,7 +1,7 @@
 -- The list of accounts: filters, orders, pages. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(86);
+select plan(87);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -154,6 +154,7 @@ set local role roster_user;
 select is(pg_temp.list(format('cursor => %L, "limit" => 2', current_setting('test.cursor'))), 'Carol bob', 'whoever has come meanwhile');
 
 -- How many
+select is((api.list_users(count => 'estimated', "limit" => 3)).estimated_count >= 4, true, 'an estimate is never less than what the list has shown to be there');
 reset role;
 analyze app.users;
 set local role roster_user;

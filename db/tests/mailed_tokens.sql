@@ -1,7 +1,7 @@
 -- Tokens that travel by mail: verification, reset, invitation. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(78);
+select plan(79);
 \ir people.psql
 
 create function pg_temp.status(name text) returns text language sql as $$ select u.status::text from app.users u where u.id = pg_temp.id($1) $$;
@@ -171,6 +171,10 @@ select is(pg_temp.accept('ida', 'true'), 'ok', 'BR-029: and sets the first passw
 do $$ begin perform pg_temp.outcome(null, $q$select api.forgot_password('ida@example.org')$q$); end $$;
 select is(pg_temp.outcome(null, 'select api.reset_password(%L, ''' || pg_temp.hash('i') || ''')', pg_temp.token('reset_password', 'ida@example.org')), 'ok', 'a reset takes no consent, which was given');
 select is((select count(*) from app.consents c where c.user_id = pg_temp.id('ida')), 1::bigint, 'and records none');
+
+-- An address in other forms of its letters
+do $$ begin perform pg_temp.person('jan'), pg_temp.outcome(null, $q$select api.forgot_password(U&'\FF2AAN@example.org')$q$); end $$;
+select is((select array_agg(o.recipient) from app.outbox o where o.user_id = pg_temp.id('jan')), '{jan@example.org}', 'BR-001: is the same one, and the mail goes to the one on record');
 
 select * from finish();
 rollback;

@@ -23,7 +23,7 @@ begin
     v_key_hash, v_user_id, case when private.current_user_id() is null then private.digest(context ->> 'session') end,
     remember.route::text, private.keyed_digest(context ->> 'fingerprint'), v_status,
     nullif(current_setting('response.problem', true), '')::jsonb, nullif(remember.answer, '')::json,
-    coalesce(nullif(current_setting('response.headers', true), ''), '{}')::jsonb - '{RateLimit,RateLimit-Policy,Retry-After}'::text[]);
+    coalesce(nullif(current_setting('response.headers', true), ''), '{}')::jsonb - '{RateLimit,RateLimit-Policy,Retry-After,Answer-After}'::text[]);
   return answer;
 end
 $$;

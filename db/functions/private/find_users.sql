@@ -20,7 +20,6 @@ declare
   v_words   tsquery := private.word_query(q);
   v_few     integer := 10000;
   v_matches uuid[];
-  v_filter  text;
 begin
   if q is not null then
     execute 'select array(select m.id from ('
@@ -29,21 +28,23 @@ begin
       || ' union all select u.id from app.users u where private.account_words(u.email_key, u.username_key) @@ $2'
       || ' union all select p.user_id from app.user_profiles p where private.name_words(p.first_name, p.last_name) @@ $2) m limit $3)'
     into v_matches using v_prefix, v_words, v_few + 1;
+    v_matches := case when cardinality(v_matches) <= v_few then v_matches end;
   end if;
-  v_filter := private.user_filter(
-    q, find_users.status, role, created_after, created_before, include_deleted, cardinality(v_matches) <= v_few);
   execute
     'select coalesce(jsonb_agg(jsonb_build_array(f.key, f.id) order by f.n), ''[]'') from (select x.*, row_number() over () as n from ('
-    || format('select %s as key, u.id from app.users u where true', v_key) || v_filter
+    || format('select %s as key, u.id from app.users u where true', v_key)
+    || private.user_filter(v_matches is not null, q is not null, find_users.status is not null, include_deleted, role is not null,
+                           created_after is not null, created_before is not null)
     || case when after is not null then
          format(' and (%s, u.id) %s (($6 ->> 0)::%s, ($6 ->> 1)::uuid)', v_key, case when v_desc then '<' else '>' end, v_type) else '' end
     || format(' order by %s %s, u.id %2$s limit $7) x) f', v_key, case when v_desc then 'desc' else 'asc' end)
   into places
   using v_matches, find_users.status, role, created_after, created_before, after, max_rows, v_prefix, v_words;
   if is_counted and after is null and jsonb_array_length(places) < max_rows then
-    estimate := jsonb_array_length(places);
+    estimate := jsonb_array_length(places)::bigint;
   elsif is_counted then
-    estimate := private.estimate_users(v_filter, v_matches, find_users.status, role, created_after, created_before, v_prefix, v_words);
+    estimate := greatest(jsonb_array_length(places), private.estimate_users(
+      v_matches, find_users.status, role, created_after, created_before, include_deleted, v_prefix, v_words));
   end if;
 end
 $$;
