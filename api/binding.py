@@ -6,7 +6,9 @@ Every mistake is told at once. The schemas are the document's own, so what it pr
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,6 +27,8 @@ from api.repeats import facts, key_schema
 MAX_QUERY_FIELDS = 64
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+_FAR_FROM_UTC = re.compile(r"[+-](1[6-9]|2[0-3]):[0-5][0-9]$")
+"""Offsets that RFC 3339 has and PostgreSQL has not."""
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -216,6 +220,9 @@ def encode(value: Any, encoding: Encoding, items: Encoding = "text") -> str:
             return str(int(value))
         case "number":
             return str(value)
+        case "time" if _FAR_FROM_UTC.search(value):
+            with suppress(ValueError, OverflowError):
+                return datetime.fromisoformat(value).astimezone(UTC).isoformat()
         case "json":
             return json.dumps(value, ensure_ascii=False)
         case "array":

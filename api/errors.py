@@ -43,7 +43,7 @@ _OWN_CLASS = "UM"
 _CONFLICTS = frozenset({"40001", "40P01"})
 _TIMEOUTS = frozenset({"57014", "55P03", "25P03"})
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25006"})
-_BAD_VALUES = frozenset({"22P02", "22P05", "22001", "22003", "22007", "22008", "22021"})
+_BAD_VALUES = frozenset({"22P02", "22P05", "22001", "22003", "22007", "22008", "22009", "22021"})
 _REPLACED = frozenset({"42883", "42704", "42P01", "42703", "42804", "3F000", "0A000"})
 _REPLACED_MESSAGES = ("cache lookup failed", "type with OID", "could not find")
 

@@ -16,7 +16,7 @@ from api.grammar import GrammarError, Password, Place, Tags, parse
 from api.password_rules import LENGTH_LEAST, LENGTH_MIN
 from api.schemas import Types, UnsupportedTypeError, nullable
 
-Encoding = Literal["text", "boolean", "integer", "number", "json", "array"]
+Encoding = Literal["text", "boolean", "integer", "number", "time", "json", "array"]
 
 _NULL_DEFAULT = re.compile(r"NULL(::.*)?", re.DOTALL)
 _ENCODINGS: dict[str, Encoding] = {
@@ -27,6 +27,7 @@ _ENCODINGS: dict[str, Encoding] = {
     "numeric": "number",
     "float4": "number",
     "float8": "number",
+    "timestamptz": "time",
     "jsonb": "json",
 }
 

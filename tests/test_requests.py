@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.bodies import MAX_BYTES
-from tests.people import PROXY, Person, client_of, early_in_a_minute, member, one, problem
+from tests.people import PROXY, Person, client_of, early_in_a_minute, holder, member, one, problem
 from tests.server import Service, StartService
 from tests.test_bodies import HOSTILE
 from tests.wire import exchange
@@ -119,6 +119,25 @@ def test_the_query_is_held_to_the_document(ann: Person, query: str, field: str, 
     answer = ann.get(f"/v1/me/sessions?{query}")
     assert problem(answer) == (422, "invalid_request")
     assert fields(answer) == {field: code}
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ("2026-01-31T12:00:00Z", 200),
+        ("2026-01-31T12:00:00.123456789-23:59", 200),
+        ("2026-01-31T12:00:00+16:48", 200),
+        ("9999-12-31T23:59:59-23:59", 422),
+        ("0001-01-01T00:00:00+23:59", 422),
+        ("2026-01-31T12:00:00+24:00", 422),
+        ("2026-01-31T12:00:00", 422),
+        ("2026-02-30T12:00:00Z", 422),
+        ("yesterday", 422),
+    ],
+)
+def test_a_time_may_have_any_offset_of_rfc_3339(shared_service: Service, given: str, status: int) -> None:
+    """PostgreSQL itself takes none from sixteen hours on."""
+    assert holder(shared_service, "admin").get("/v1/users", params={"created_after": given}).status_code == status
 
 
 @pytest.mark.parametrize(
