@@ -24,13 +24,13 @@ test-slow: $(READY) ## run the tests including the slow ones
 test-faults: $(READY) ## kill, cut off and fill up everything, and look whether anything is broken
 	@.venv/bin/python -m pytest $(TEST_JOBS) -m "slow or not slow" -rP tests/test_invariants.py tests/test_workers.py tests/test_*_faults.py tests/test_storm.py $(ARGS)
 
-check: $(READY) ## lint, formatting, types, and whether docs/reference is up to date
+check: $(READY) ## lint, formatting, types, and whether the reference pages are up to date
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/python -m api.documents
 
 format: $(READY) ## put the Python sources into the one format
 	@.venv/bin/ruff check --fix-only . && .venv/bin/ruff format .
 
-docs: $(READY) ## write docs/reference anew from the database's own comments
+docs: $(READY) ## write the reference pages anew from the database's own comments
 	@.venv/bin/python -m api.documents --write
 
 bench: $(READY) ## measure one request against its alternatives

@@ -9,10 +9,11 @@ import logging
 import random
 import time
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 
-from api import delivery, logs
+from api import delivery, headers, logs
 from api.answers import of_problem
 from api.client import EXCHANGE, Exchange, address, request_id
 from api.database import Database
@@ -48,7 +49,9 @@ class Application:
     """Serves HTTP; its lifespan opens and closes everything."""
 
     def __init__(self, settings: Settings, api_dsn: str) -> None:
+        self.request_timeout = settings.request_timeout
         self._settings = settings
+        self._usual = headers.usual(settings)
         self._dsn = api_dsn
         self._service: Service | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -66,28 +69,31 @@ class Application:
         service = self._service
         if service is None:
             raise RuntimeError("the application was not started: the server has to run its lifespan")
-        headers = dict(scope["headers"])
+        given = headers.combined(scope["headers"])
         peer = scope["client"][0] if scope.get("client") else None
-        exchange = Exchange(request_id(headers), address(peer, scope["headers"], self._settings.trusted_proxies))
+        exchange = Exchange(request_id(given), address(peer, scope["headers"], self._settings.trusted_proxies), given)
         scope[EXCHANGE] = exchange
         logs.request_id.set(exchange.request_id)
-        own = [(b"x-request-id", exchange.request_id.encode()), (b"x-content-type-options", b"nosniff")]
+        is_preflight = scope["method"] == "OPTIONS" and b"access-control-request-method" in given
         status = 500
 
-        async def send_with_own(message: Any) -> None:
+        async def send_completed(message: Any) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *own]
+                message["headers"] = headers.complete(message["headers"], exchange.request_id, self._usual)
+                message["headers"] += headers.shared(
+                    given.get(b"origin"), is_preflight, message["headers"], self._settings
+                )
             await send(message)
 
-        send_counted = counting(service, exchange, scope, send_with_own)
+        send_counted = counting(service, exchange, scope, send_completed)
         try:
-            if _is_canonical(scope["path"]):
-                await service.current.app(scope, receive, send_counted)
-            else:
-                answer = of_problem(Problem("not_found"), service.current.problems, exchange.request_id)
+            if code := headers.flaw(scope, given):
+                answer = of_problem(Problem(code), service.current.problems, exchange.request_id)
                 await answer(scope, receive, send_counted)
+            else:
+                await service.current.app(scope, receive, send_counted)
         finally:
             handler = scope.get("route_handler")
             access_log.info(
@@ -100,6 +106,14 @@ class Application:
                     "user": exchange.user,
                 },
             )
+
+    def refusal(self, code: str) -> tuple[int, headers.Headers, bytes]:
+        """The answer to what is no proper request, for the protocol to send."""
+        given = str(uuid4())
+        problems = self._service.current.problems if self._service is not None else {}
+        answer = of_problem(Problem(code), problems, given)
+        access_log.info("request", extra={"status": answer.status, "code": code, "request_id": given})
+        return answer.status, headers.complete(answer.headers, given, self._usual), answer.body
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
         await receive()
@@ -163,11 +177,6 @@ class Application:
 
 def _first_line(error: psycopg.Error) -> str:
     return str(error).strip().partition("\n")[0]
-
-
-def _is_canonical(path: str) -> bool:
-    """Whether a path is written the one way that routes know; Litestar alone would take // and a trailing slash."""
-    return "//" not in path and (path == "/" or not path.endswith("/"))
 
 
 async def _watch_keys(service: Service) -> None:

@@ -6,7 +6,9 @@ Every mistake is told at once. The schemas are the document's own, so what it pr
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,10 +18,11 @@ from api import bodies
 from api.checks import Schema
 from api.complaints import complain, unknown
 from api.errors import FieldError, Problem
-from api.grammar import HEADERS, Password
+from api.grammar import HEADERS, IDEMPOTENCY_KEY, Password
 from api.operations import Encoding, Operation
 from api.password_rules import LENGTH_MAX, LENGTH_MIN, length_error
 from api.passwords import CHECKED_LENGTH_MAX
+from api.repeats import facts, key_schema
 from api.totp import DIGITS
 
 MAX_QUERY_FIELDS = 64
@@ -31,6 +34,8 @@ _CODE: Schema = {
     "pattern": f"^[0-9]{{{DIGITS}}}$",
     "description": f"The {DIGITS} digits that the authenticator app shows.",
 }
+_FAR_FROM_UTC = re.compile(r"[+-](1[6-9]|2[0-3]):[0-5][0-9]$")
+"""Offsets that RFC 3339 has and PostgreSQL has not."""
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -54,6 +59,8 @@ class Bound:
 
     arguments: dict[str, str | None]
     passwords: dict[str, str] = field(default_factory=dict)
+    repeat: dict[str, str] = field(default_factory=dict)
+    """What tells whether the request was sent before; empty if it has no Idempotency-Key."""
 
 
 class Binding:
@@ -63,11 +70,13 @@ class Binding:
         self._operation = operation
         self._path = operation.at("path")
         self._query = {argument.name: argument for argument in operation.at("query")}
-        self._headers = [(HEADERS[a.name], HEADERS[a.name].lower().encode(), a) for a in operation.at("header")]
+        names = {a.name for a in operation.at("header")} | ({IDEMPOTENCY_KEY} if operation.is_repeatable else set())
+        self._headers = [(name, HEADERS[name].lower().encode()) for name in names]
         self._body = {argument.name for argument in operation.at("body")} | {p.key for p in operation.passwords}
         self._has_present = bool(operation.at("present"))
+        self._has_no_version = not operation.is_read and "if_match" not in names
         self._values = operation.at("query", "header", "body")
-        self._takes_only_path = not (self._values or self._body or self._has_present)
+        self._takes_only_path = not (self._values or self._body or self._has_present or self._headers)
         self._path_schemas = [
             jsonschema_rs.validator_for(_object_of({a.name: a.schema}), validate_formats=True) for a in self._path
         ]
@@ -77,6 +86,8 @@ class Binding:
     def bind(self, incoming: Incoming) -> Bound:
         """The arguments of a request. Raises Problem: whatever does not fit, all of it at once."""
         errors: list[FieldError] = []
+        if self._has_no_version and incoming.headers.get(b"if-match", b"*").strip() != b"*":
+            raise Problem("precondition_failed")
         arguments = self._bind_path(incoming.path, errors)
         body = self._read_body(incoming)
         if self._takes_only_path and not errors and not body and not incoming.query:
@@ -84,9 +95,9 @@ class Binding:
         errors += [unknown(key) for key in body if key not in self._body]
         values = {key: value for key, value in body.items() if key in self._body}
         self._read_query(incoming.query, values, errors)
-        for _, key, argument in self._headers:
+        for name, key in self._headers:
             if key in incoming.headers:
-                values[argument.name] = incoming.headers[key].decode("latin-1")
+                values[name] = incoming.headers[key].decode("latin-1")
         if not self._validator.is_valid(values):
             errors += [self._named(e) for e in complain(self._validator.iter_errors(values), self._schema)]
         passwords = {p.key: values[p.key] for p in self._operation.passwords if p.key in values}
@@ -96,7 +107,10 @@ class Binding:
             arguments[argument.name] = None if value is None else encode(value, argument.encoding, argument.items)
         if self._has_present:
             arguments["present"] = encode(list(body), "array", "text")
-        return Bound(arguments, passwords)
+        bound = Bound(arguments, passwords)
+        if self._operation.is_repeatable and IDEMPOTENCY_KEY in values:
+            bound.repeat = facts(self._operation, arguments, values[IDEMPOTENCY_KEY])
+        return bound
 
     def _bind_path(self, texts: tuple[str, ...], errors: list[FieldError]) -> dict[str, str | None]:
         """An id that cannot be one answers as the id of a thing that is not there."""
@@ -117,7 +131,8 @@ class Binding:
             raise Problem("body_too_large")
         if not incoming.body:
             return {}
-        if not bodies.is_json(incoming.headers.get(b"content-type")):
+        coding = incoming.headers.get(b"content-encoding", b"identity").lower()
+        if coding != b"identity" or not bodies.is_json(incoming.headers.get(b"content-type")):
             raise Problem("unsupported_media_type")
         try:
             value = bodies.parse(incoming.body)
@@ -169,6 +184,8 @@ def request_schema(operation: Operation) -> Schema:
     """The JSON Schema of everything but the path, by argument name; what else a body may not have is checked apart."""
     properties = {argument.name: argument.schema for argument in operation.at("query", "header", "body")}
     required = [argument.name for argument in operation.at("query", "header", "body") if argument.required]
+    if operation.is_repeatable:
+        properties[IDEMPOTENCY_KEY] = key_schema(operation)
     for password in operation.passwords:
         properties[password.key] = _CODE if password is operation.tags.totp else _PASSWORD
         if is_password_required(operation, password):
@@ -212,6 +229,9 @@ def encode(value: Any, encoding: Encoding, items: Encoding = "text") -> str:
             return str(int(value))
         case "number":
             return str(value)
+        case "time" if _FAR_FROM_UTC.search(value):
+            with suppress(ValueError, OverflowError):
+                return datetime.fromisoformat(value).astimezone(UTC).isoformat()
         case "json":
             return json.dumps(value, ensure_ascii=False)
         case "array":

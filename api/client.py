@@ -27,6 +27,7 @@ class Exchange:
 
     request_id: str
     address: str | None
+    headers: Mapping[bytes, bytes]
     user: str | None = None
     is_counted: bool = False
 

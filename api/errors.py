@@ -15,13 +15,19 @@ from api.catalog import ProblemFacts
 
 CODES = frozenset(
     {
+        "malformed_request",
         "malformed_json",
         "authentication_required",
         "token_invalid",
         "not_found",
         "method_not_allowed",
+        "precondition_failed",
+        "request_timeout",
         "body_too_large",
+        "uri_too_long",
         "unsupported_media_type",
+        "expectation_failed",
+        "headers_too_large",
         "invalid_request",
         "password_unacceptable",
         "internal_error",
@@ -39,7 +45,7 @@ _TIMEOUTS = frozenset({"57014", "55P03", "25P03"})
 READ_ONLY = "25006"
 """What a server says that is a standby, or was told to take no changes."""
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", READ_ONLY})
-_BAD_VALUES = frozenset({"22P02", "22P05", "22001", "22003", "22007", "22008", "22021"})
+_BAD_VALUES = frozenset({"22P02", "22P05", "22001", "22003", "22007", "22008", "22009", "22021"})
 _REPLACED = frozenset({"42883", "42704", "42P01", "42703", "42804", "3F000", "0A000"})
 _REPLACED_MESSAGES = ("cache lookup failed", "type with OID", "could not find")
 _STORAGE_MESSAGES = ("could not extend file", "could not write")

@@ -14,7 +14,8 @@ Place = Literal["path", "query", "header", "body", "present", "service"]
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SUCCESS_STATUSES = (200, 201, 202, 204)
-HEADERS = {"if_match": "If-Match", "idempotency_key": "Idempotency-Key"}
+IDEMPOTENCY_KEY = "idempotency_key"
+HEADERS = {"if_match": "If-Match", IDEMPOTENCY_KEY: "Idempotency-Key"}
 """Arguments that a request header fills, by their names."""
 PAGING = ("cursor", "limit")
 """Arguments that are query parameters whatever the method is."""

@@ -59,7 +59,7 @@ def page() -> Page:
         f"default-src 'none'; script-src {_digest(source, 'script')}; style-src {_digest(source, 'style')}; "
         "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
     return Page(source.encode(), headers, frozenset(_ACTION.findall(source)))
 
 

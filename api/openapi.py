@@ -7,9 +7,11 @@ from api.binding import is_password_required, password_schema
 from api.bodies import MAX_BYTES
 from api.catalog import LimitFacts
 from api.checks import Schema
-from api.grammar import HEADERS
+from api.document_links import links
+from api.grammar import HEADERS, IDEMPOTENCY_KEY
 from api.operations import Argument, Operation, OperationSet
 from api.problem_document import PROBLEM, PROBLEM_SCHEMA, component, problem
+from api.repeats import REPLAYED, key_schema
 from api.service_document import SERVICE_PATHS, header_references
 from api.tokens import API_KEY
 
@@ -25,6 +27,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "Link": {"description": "Where the next page is, rel=next (RFC 8288).", "schema": {"type": "string"}},
     "RateLimit-Policy": {"description": "The limits that apply.", "schema": {"type": "string"}},
     "RateLimit": {"description": "What is left of them.", "schema": {"type": "string"}},
+    REPLAYED: {"description": "true: this answer was given before.", "schema": {"const": "true"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
     "WWW-Authenticate": {"description": "How to authenticate (RFC 6750).", "schema": {"type": "string"}},
 }
@@ -41,7 +44,8 @@ def document(routes: OperationSet, origin: str) -> dict[str, Any]:
             "title": "pgroster",
             "version": _version(),
             "description": "User management. Every route is a function in PostgreSQL; this document is generated "
-            f"from them. Bodies are JSON of at most {MAX_BYTES // 1024} KiB; unknown keys are refused.",
+            f"from them. Bodies are JSON of at most {MAX_BYTES // 1024} KiB; unknown keys are refused, "
+            "and so are strings with a NUL.",
         },
         "servers": [{"url": origin}],
         "tags": [{"name": name} for name in sorted({_tag(o) for o in routes.operations} | {"service"})],
@@ -69,7 +73,9 @@ def document(routes: OperationSet, origin: str) -> dict[str, Any]:
 
 def _operation(operation: Operation, routes: OperationSet) -> dict[str, Any]:
     tags = operation.tags
-    parameters = [_parameter(argument) for argument in operation.at("path", "query", "header")]
+    parameters = [_parameter(a) for a in operation.at("path", "query", "header") if a.name != IDEMPOTENCY_KEY]
+    if operation.is_repeatable:
+        parameters.append(_named(HEADERS[IDEMPOTENCY_KEY], "header", key_schema(operation), is_required=False))
     described: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [_tag(operation)],
@@ -109,17 +115,14 @@ def _limit(limit: LimitFacts) -> str:
 
 
 def _parameter(argument: Argument) -> dict[str, Any]:
-    schema = dict(argument.schema)
-    description = schema.pop("description", None)
-    if argument.is_nullable:
-        schema = _without_null(schema)
-    parameter: dict[str, Any] = {
-        "name": HEADERS.get(argument.name, argument.name),
-        "in": argument.place,
-        "required": argument.required,
-        "schema": _with_example(schema),
-    }
-    return parameter | ({"description": description} if description else {})
+    schema = _without_null(argument.schema) if argument.is_nullable else argument.schema
+    return _named(HEADERS.get(argument.name, argument.name), argument.place, schema, argument.required)
+
+
+def _named(name: str, place: str, schema: Schema, is_required: bool) -> dict[str, Any]:
+    bare = {keyword: value for keyword, value in schema.items() if keyword != "description"}
+    parameter = {"name": name, "in": place, "required": is_required, "schema": _with_example(bare)}
+    return parameter | ({"description": schema["description"]} if "description" in schema else {})
 
 
 def _body(operation: Operation) -> dict[str, Any] | None:
@@ -139,15 +142,18 @@ def _body(operation: Operation) -> dict[str, Any] | None:
 
 def _responses(operation: Operation, routes: OperationSet) -> dict[str, Any]:
     usual = ("X-Request-Id", "RateLimit-Policy", "RateLimit")
-    version = ("ETag",) if _has_version(operation, routes) else ()
+    again = (REPLAYED,) if operation.is_repeatable else ()
+    version = ("ETag",) if operation.is_versioned else ()
     success: dict[str, Any] = {"description": "Done." if operation.answer is None else "The result."}
     pages = ("Link",) if any(argument.name == "cursor" for argument in operation.arguments) else ()
-    success["headers"] = header_references((*usual, *version, *pages))
+    success["headers"] = header_references((*usual, *again, *version, *pages))
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": operation.answer}}
+    if found := links(operation, routes):
+        success["links"] = found
     responses = {str(operation.status): success}
     if operation.tags.empty_status is not None:
-        empty = {"description": "Accepted, without an answer.", "headers": header_references(usual)}
+        empty = {"description": "Accepted, without an answer.", "headers": header_references((*usual, *again))}
         responses[str(operation.tags.empty_status)] = empty
     if operation.is_read and version:
         unchanged = {"description": "Not changed: If-None-Match names the current ETag."}
@@ -171,6 +177,10 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
         codes |= {"authentication_required", "token_invalid", "session_expired", "forbidden", "session_required"}
     if operation.tags.placeholders or operation.returns != "void":
         codes.add("not_found")
+    if not operation.is_read:
+        codes.add("precondition_failed")
+    if operation.is_repeatable:
+        codes |= {"idempotency_key_reused", "idempotency_in_progress"}
     if operation.tags.hash is not None:
         codes.add("password_unacceptable")
     codes |= {code for code in operation.tags.errors if code in registry}
@@ -182,12 +192,6 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
     for another, code in (error.split(":") for error in operation.tags.errors if ":" in error):
         found.setdefault(int(another), set()).add(code)
     return found
-
-
-def _has_version(operation: Operation, routes: OperationSet) -> bool:
-    """Whether the answer is one thing that has versions, which functions tell as its ETag."""
-    name = (operation.answer or {}).get("$ref", "").rpartition("/")[2]
-    return "version" in routes.components.get(name, {}).get("properties", {})
 
 
 def _tag(operation: Operation) -> str:

@@ -16,7 +16,7 @@ from api.grammar import GrammarError, Password, Place, Tags, parse
 from api.password_rules import LENGTH_LEAST, LENGTH_MIN
 from api.schemas import Types, UnsupportedTypeError, nullable
 
-Encoding = Literal["text", "boolean", "integer", "number", "json", "array"]
+Encoding = Literal["text", "boolean", "integer", "number", "time", "json", "array"]
 
 _NULL_DEFAULT = re.compile(r"NULL(::.*)?", re.DOTALL)
 _ENCODINGS: dict[str, Encoding] = {
@@ -27,6 +27,7 @@ _ENCODINGS: dict[str, Encoding] = {
     "numeric": "number",
     "float4": "number",
     "float8": "number",
+    "timestamptz": "time",
     "jsonb": "json",
 }
 
@@ -49,6 +50,7 @@ class Argument:
     is_nullable: bool
     place: Place
     schema: Schema
+    is_secret: bool
     encoding: Encoding
     items: Encoding
 
@@ -80,6 +82,8 @@ class Operation:
     status: int
     is_session: bool
     is_anonymous: bool
+    is_repeatable: bool
+    is_versioned: bool
     callers: tuple[str, ...]
     precalls: dict[str, Precall]
     password_length_min: int
@@ -174,6 +178,8 @@ def _operation(
         status=tags.status or (204 if is_void else 200),
         is_session=result.kind == "c" and result.name == "session",
         is_anonymous="roster_anonymous" in function.callers,
+        is_versioned=any(attribute.name == "version" for attribute in result.attributes),
+        is_repeatable=tags.method == "POST" and not types.is_secret(function.returns),
         callers=function.callers,
         precalls={
             name: _precall(password.precall.arguments, seam[password.precall.function], types)
@@ -213,6 +219,7 @@ def _arguments(function: FunctionFacts, tags: Tags, types: Types) -> Iterator[Ar
             is_nullable=is_nullable,
             place=tags.place_of(facts.name or ""),
             schema=nullable(schema) if is_nullable else schema,
+            is_secret=types.is_secret(facts.type),
             encoding="array" if base.kind == "array" else _ENCODINGS.get(base.name, "text"),
             items=_ENCODINGS.get(element.name, "text"),
         )

@@ -71,7 +71,7 @@ async def answer(service: Service, key: tuple[str, str], request: Request[Any, A
     scope: Any = request.scope
     exchange: Exchange = scope[EXCHANGE]
     exchange.is_counted = True
-    headers = dict(scope["headers"])
+    headers = exchange.headers
     token = bearer(scope["headers"])
     try:
         body = await _read_body(request, headers)

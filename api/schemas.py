@@ -28,6 +28,8 @@ _PLAIN: dict[str, Schema] = {
 }
 _TIGHTER: dict[str, Callable[..., Any]] = {"minimum": max, "minLength": max, "maximum": min, "maxLength": min}
 _NULLABLE = re.compile(r"\s*\(nullable\)")
+_SECRET = re.compile(r"\s*\(secret\)")
+"""Marks of comments: an attribute may be null; an attribute or a domain is a secret."""
 _VARCHAR_HEADER = 4
 """A varchar's modifier is its length plus the size of a header (pg_attribute.atttypmod)."""
 
@@ -67,6 +69,16 @@ class Types:
         if facts.name == "json":
             raise UnsupportedTypeError("type json has no schema; use jsonb (a JSON object) or a composite type")
         raise UnsupportedTypeError(f"type {facts.qualified} has no schema")
+
+    def is_secret(self, oid: int, seen: frozenset[int] = frozenset()) -> bool:
+        """Whether values of that type are secrets or hold one: their comments say so."""
+        facts = self.facts[oid]
+        if facts.kind == "d" and _SECRET.search(facts.comment or ""):
+            return True
+        parts = [a.type for a in facts.attributes] + [part for part in (facts.base, facts.element) if part is not None]
+        return any(_SECRET.search(a.comment or "") for a in facts.attributes) or any(
+            self.is_secret(part, seen | {oid}) for part in parts if part not in seen
+        )
 
     def _domain(self, facts: TypeFacts) -> Schema:
         if facts.base is None:
@@ -141,4 +153,4 @@ def _tightened(base: Schema, checks: list[Schema]) -> Schema:
 
 
 def _described(schema: Schema, comment: str | None) -> Schema:
-    return schema | {"description": comment} if comment else schema
+    return schema | {"description": _SECRET.sub("", comment)} if comment else schema

@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from api import logs
+from api.protocol import Protocol
 from api.settings import OperatorError, Settings, local_url
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("pgroster.serve")
 
 DRAIN_SECONDS = 30
+KEEP_ALIVE_SECONDS = 5
+"""How long a connection may do nothing between two requests."""
 READY_SECONDS = 60
 STARTUP_FAILURE = 3  # uvicorn's: a worker that ends with it is not started again
 
@@ -73,7 +76,7 @@ def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], No
         "api.serve:application",
         factory=True,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",  # uvicorn takes a failure there for a missing lifespan, and would serve what did not start
         workers=settings.workers,
@@ -81,6 +84,7 @@ def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], No
         server_header=False,
         access_log=False,  # the service writes its own lines, with request ids
         log_config=logs.configuration(settings),
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     try:

@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, ExceptionHandlersMap
 
 from api.answers import Answer, is_unchanged
 from api.client import EXCHANGE
-from api.errors import ConflictError, FieldError, Problem, RoutesReplacedError, render
+from api.errors import RETRY_AFTER, ConflictError, FieldError, Problem, RoutesReplacedError, render
 from api.keys import JWKS_SECONDS
 from api.links import account_page
 from api.state import Service
@@ -64,7 +64,8 @@ def service_handlers(service: Service) -> list[HTTPRouteHandler]:
 
     async def ready() -> ASGIApp:
         status, report = await readiness(service)
-        return Answer(status, json.dumps(report).encode(), headers={"Cache-Control": "no-store"})
+        headers = {"Cache-Control": "no-store"} | (RETRY_AFTER if status == 503 else {})
+        return Answer(status, json.dumps(report).encode(), headers=headers)
 
     async def jwks() -> ASGIApp:
         keys = json.dumps(service.tokens.keys.jwks(time.time())).encode()
@@ -74,8 +75,7 @@ def service_handlers(service: Service) -> list[HTTPRouteHandler]:
         return _cacheable(request, service.current.document, b"application/openapi+json;version=3.1")
 
     async def page(request: Request[Any, Any, Any]) -> ASGIApp:
-        headers = {"Content-Security-Policy": _PAGE_POLICY, "Referrer-Policy": "no-referrer"}
-        return Answer(200, _PAGE, b"text/html; charset=utf-8", headers)
+        return Answer(200, _PAGE, b"text/html; charset=utf-8", {"Content-Security-Policy": _PAGE_POLICY})
 
     async def asset(request: Request[Any, Any, Any]) -> ASGIApp:
         name = request.path_params["name"]

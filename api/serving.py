@@ -22,8 +22,10 @@ from api.database import Reply
 from api.errors import Problem, of_answer
 from api.operations import Operation
 from api.password_rules import refusal, rules_of
+from api.repeats import REPLAYED
 from api.sealing import SealError
 from api.state import Route, Service
+from api.statements import Statement
 from api.tokens import API_KEY, TokenError
 
 log = logging.getLogger("pgroster.serving")
@@ -58,14 +60,17 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
         raise await _at_the_door(service, route, context, problem) from None
     headers: dict[str, str] = {}
     if route.statements.prepare is not None:
-        headers = await _prepare(service, route, bound, context)
+        prepared = await _prepare(service, route, route.statements.prepare, bound, context | bound.repeat)
+        headers = prepared.headers
+        if REPLAYED in headers:
+            return _success(service, route.operation, prepared, headers, incoming, None)
         context["stage"] = "call"
     secret: bytes | None = None
     if (target := route.operation.tags.totp_secret) is not None:
         secret = totp.new_secret()
         bound.arguments[target] = service.sealer.seal(secret)
     try:
-        reply = await service.database.call(route.statements.call, bound.arguments, context)
+        reply = await service.database.call(route.statements.call, bound.arguments, context | bound.repeat)
     except Problem as problem:
         if problem.code in _OUTAGES:
             raise _with_headers(problem, headers) from None
@@ -102,14 +107,13 @@ async def _at_the_door(service: Service, route: Route, context: Context, problem
     return _with_headers(of_answer(reply.problem), reply.headers)
 
 
-async def _prepare(service: Service, route: Route, bound: Bound, context: Context) -> dict[str, str]:
-    """Fill the arguments that passwords turn into. Returns the headers of the call that was needed."""
-    statement = route.statements.prepare
-    if statement is None:
-        return {}
+async def _prepare(service: Service, route: Route, statement: Statement, bound: Bound, context: Context) -> Reply:
+    """Fill the arguments that passwords turn into, unless the reply is the answer to a repeated request."""
     reply = await service.database.call(statement, bound.arguments, context | {"stage": "prepare"})
     if reply.problem is not None:
         raise _with_headers(of_answer(reply.problem), reply.headers)
+    if REPLAYED in reply.headers:
+        return reply
     facts: dict[str, Any] = json.loads(reply.body or b"{}")
     new, known, code = route.operation.tags.hash, route.operation.tags.verify, route.operation.tags.totp
     try:
@@ -129,7 +133,7 @@ async def _prepare(service: Service, route: Route, bound: Bound, context: Contex
             bound.arguments[new.argument] = await service.hasher.hash(bound.passwords[new.key])
     except Problem as problem:
         raise _with_headers(problem, reply.headers) from None
-    return reply.headers
+    return reply
 
 
 def _step_of(service: Service, code: str, facts: dict[str, Any] | None) -> int:

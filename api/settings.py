@@ -5,6 +5,7 @@ Everything that changes the rules (token lifetimes, lockout, registration mode) 
 
 import difflib
 import os
+import re
 import secrets
 import sys
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -22,6 +23,7 @@ from api.mail_settings import MailSettings
 
 Network = IPv4Network | IPv6Network
 PREFIX = "PGROSTER_"
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class OperatorError(Exception):
@@ -77,6 +79,12 @@ class Settings(MailSettings):
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(), description="networks whose X-Forwarded-For counts, like 10.0.0.0/8,::1 (none)"
     )
+    request_timeout: float = Field(
+        default=20.0, ge=0.5, le=600, description="seconds in which a request has to arrive, head and body"
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="origins whose pages may call the API, like https://app.example.org,… (none)"
+    )
     reload_poll: float = Field(
         default=5.0, ge=0.1, le=3600, description="seconds between two looks for new functions and keys"
     )
@@ -111,6 +119,17 @@ class Settings(MailSettings):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         except ValueError as error:
             raise ValueError(f"is no list of networks like 10.0.0.0/8,::1/128 ({error})") from error
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _are_origins(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        origins = tuple(part.strip() for part in value.split(",") if part.strip())
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("is no list of origins as browsers write them, like https://app.example.org,…")
+        return origins
 
     @field_validator("origin")
     @classmethod

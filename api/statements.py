@@ -2,7 +2,8 @@
 
 Each stage depends on the one before it: `http.enter` admits the request and names the role, the role
 is switched only then, and the operation runs only under the switched role. A refusal is a null role,
-which sets nothing and runs nothing, while what `enter` recorded commits.
+which sets nothing and runs nothing, while what `enter` recorded commits. A repeated request is refused in the
+same way, with the answer that `http.remember` stored after the operation had run the first time.
 """
 
 from collections.abc import Sequence
@@ -28,13 +29,18 @@ _ENTRY = sql.SQL(
 select case when e.role is not null then set_config('role', e.role, true) end as switched
       from (select {enter}({route}::regprocedure, $1::text::jsonb) as role offset 0) e"""
 )
-_ADMITTED = sql.SQL("case when s.switched is not null then {call} end")
+_ADMITTED = sql.SQL("case when s.switched is not null then {run} end")
+_ADMITTED_ONCE = sql.SQL(
+    "case when s.switched is not null then {run} else nullif(current_setting('response.replay', true), '') end"
+)
+_REMEMBERED = sql.SQL("{remember}({route}::regprocedure, $1::text::jsonb, {status}, {run})")
+_TAGGED = sql.SQL("{tag}(row_to_json({call}))")
 _FIRST_ARGUMENT = 2
 """Number of the first parameter after the context."""
 _RESULTS = {
-    "composite": sql.SQL("row_to_json({admitted})::text"),
-    "scalar": sql.SQL("to_json({admitted})::text"),
-    "void": sql.SQL("({admitted})::text"),
+    "composite": sql.SQL("row_to_json({call})::text"),
+    "scalar": sql.SQL("to_json({call})::text"),
+    "void": sql.SQL("({call})::text"),
 }
 
 
@@ -73,11 +79,20 @@ class Statements:
 def compose(operation: Operation) -> Statements:
     """Compose the statements of an operation."""
     values = [(a.name, _argument(a, position)) for position, a in enumerate(operation.arguments, _FIRST_ARGUMENT)]
-    body = _RESULTS[operation.returns].format(
-        admitted=_ADMITTED.format(call=_call(ROUTE_SCHEMA, operation.name, values))
-    )
+    names = tuple(argument.name for argument in operation.arguments)
+    call = _call(ROUTE_SCHEMA, operation.name, values)
+    run = _RESULTS[operation.returns].format(call=call)
+    if operation.is_versioned:
+        run = _TAGGED.format(tag=sql.Identifier(SEAM_SCHEMA, "tag"), call=call)
+    if operation.is_repeatable:
+        run = _REMEMBERED.format(
+            remember=sql.Identifier(SEAM_SCHEMA, "remember"),
+            route=sql.Literal(operation.function),
+            status=sql.Literal(operation.status),
+            run=run,
+        )
     return Statements(
-        call=Statement(_frame(operation, body, is_fixed=True), tuple(a.name for a in operation.arguments)),
+        call=Statement(_frame(operation, _admitted(operation, run), is_fixed=True), names),
         door=Statement(_frame(operation, sql.SQL("s.switched"), is_fixed=False)),
         prepare=_prepare(operation),
     )
@@ -101,9 +116,12 @@ def _prepare(operation: Operation) -> Statement | None:
         values = [(name, _typed(type_name, n)) for n, (name, _, type_name) in enumerate(precall.arguments, first)]
         names += [request_name for _, request_name, _ in precall.arguments]
         facts.append(sql.SQL("{}, to_json({})").format(sql.Literal(tag), _call(SEAM_SCHEMA, precall.function, values)))
-    call = sql.SQL("json_build_object({})").format(sql.SQL(", ").join(facts))
-    body = _RESULTS["void"].format(admitted=_ADMITTED.format(call=call))
-    return Statement(_frame(operation, body, is_fixed=False), tuple(names))
+    run = sql.SQL("json_build_object({})::text").format(sql.SQL(", ").join(facts))
+    return Statement(_frame(operation, _admitted(operation, run), is_fixed=False), tuple(names))
+
+
+def _admitted(operation: Operation, run: sql.Composed) -> sql.Composed:
+    return (_ADMITTED_ONCE if operation.is_repeatable else _ADMITTED).format(run=run)
 
 
 def _call(schema: str, function: str, arguments: Sequence[tuple[str, sql.Composable]]) -> sql.Composed:

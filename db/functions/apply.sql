@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'a2bce70b431a32a97c6bb262a0e659d1987c410b5f7660f88a44f118b74c965b';
+set local pgroster.functions_digest = '25a4916a5495ab4984393c12567db5f7e1c7557add35c7c8cd6472173291d52c';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -51,6 +51,7 @@ set local check_function_bodies = off;
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
 \ir private/hide_duration.sql
+\ir private/idempotency_hash.sql
 \ir private/identify.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
@@ -98,6 +99,8 @@ set local check_function_bodies = off;
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
 \ir private/remove_second_factor.sql
+\ir private/replay.sql
+\ir private/request_owner.sql
 \ir private/request_value.sql
 \ir private/require_caller.sql
 \ir private/require_user.sql
@@ -135,7 +138,6 @@ set local check_function_bodies = off;
 \ir private/use_totp_step.sql
 \ir private/user_as_of.sql
 \ir private/user_filter.sql
-\ir private/user_reply.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -197,8 +199,10 @@ set local role roster_owner;
 \ir http/own_totp.sql
 \ir http/password_words.sql
 \ir http/problems.sql
+\ir http/remember.sql
 \ir http/reset_rules.sql
 \ir http/routes.sql
+\ir http/tag.sql
 \ir http/types.sql
 \ir admin/act_as.sql
 \ir admin/anonymize_expired_users.sql
@@ -334,6 +338,7 @@ set local check_function_bodies = on;
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
 \ir private/hide_duration.sql
+\ir private/idempotency_hash.sql
 \ir private/identify.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
@@ -381,6 +386,8 @@ set local check_function_bodies = on;
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
 \ir private/remove_second_factor.sql
+\ir private/replay.sql
+\ir private/request_owner.sql
 \ir private/request_value.sql
 \ir private/require_caller.sql
 \ir private/require_user.sql
@@ -418,7 +425,6 @@ set local check_function_bodies = on;
 \ir private/use_totp_step.sql
 \ir private/user_as_of.sql
 \ir private/user_filter.sql
-\ir private/user_reply.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -480,8 +486,10 @@ set local role roster_owner;
 \ir http/own_totp.sql
 \ir http/password_words.sql
 \ir http/problems.sql
+\ir http/remember.sql
 \ir http/reset_rules.sql
 \ir http/routes.sql
+\ir http/tag.sql
 \ir admin/act_as.sql
 \ir admin/anonymize_expired_users.sql
 \ir admin/anonymize_user.sql

@@ -66,10 +66,10 @@ create type api.session as (
   "user"             api.user
 );
 comment on type api.session is 'A sign-in: the tokens, and whose they are (RFC 6749, 5.1).';
-comment on column api.session.access_token is 'JSON Web Token to send as Authorization: Bearer (RFC 9068). Signed by the service; null in psql.';
+comment on column api.session.access_token is 'JSON Web Token to send as Authorization: Bearer (RFC 9068). Signed by the service; null in psql. (secret)';
 comment on column api.session.token_type is 'Always Bearer.';
 comment on column api.session.expires_in is 'Seconds until the access token expires.';
-comment on column api.session.refresh_token is 'Gets the next pair of tokens, once.';
+comment on column api.session.refresh_token is 'Gets the next pair of tokens, once. (secret)';
 comment on column api.session.refresh_expires_at is 'Until when the refresh token may be used.';
 comment on column api.session.session_id is 'Public id of the session.';
 comment on column api.session."user" is 'Who is signed in.';
@@ -346,13 +346,13 @@ create type api.personal_data as (
   exported_at timestamptz,
   user_id     uuid,
   data        jsonb,
-  events      jsonb
+  events      app.json_list
 );
 comment on type api.personal_data is 'Everything that is held about a person (GDPR, Art. 15 and 20).';
 comment on column api.personal_data.exported_at is 'When it was put together.';
 comment on column api.personal_data.user_id is 'Whose data it is.';
 comment on column api.personal_data.data is 'Rows about the person, by table.';
-comment on column api.personal_data.events is 'The audit log''s rows about the person, newest first, an array.';
+comment on column api.personal_data.events is 'The audit log''s rows about the person, newest first.';
 
 create type api.second_factor as (
   is_active           boolean,
@@ -376,22 +376,22 @@ create type api.totp_enrolment as (
 comment on type api.totp_enrolment is 'What an authenticator app needs, made by the service and shown once.';
 comment on column api.totp_enrolment.issuer is 'Name of the service, as the app shows it.';
 comment on column api.totp_enrolment.account is 'Name of the account, as the app shows it.';
-comment on column api.totp_enrolment.secret is 'The shared secret in base32, to be typed where no picture can be scanned.';
-comment on column api.totp_enrolment.provisioning_uri is 'The same as an otpauth:// address.';
-comment on column api.totp_enrolment.qr_code is 'The same as a picture, an SVG in a data: address.';
+comment on column api.totp_enrolment.secret is 'The shared secret in base32, to be typed where no picture can be scanned. (secret)';
+comment on column api.totp_enrolment.provisioning_uri is 'The same as an otpauth:// address. (secret)';
+comment on column api.totp_enrolment.qr_code is 'The same as a picture, an SVG in a data: address. (secret)';
 
 create type api.recovery_code_list as (
   recovery_codes text[]
 );
 comment on type api.recovery_code_list is 'Codes that stand in for the authenticator app, each once.';
-comment on column api.recovery_code_list.recovery_codes is 'The codes; only digests of them are stored.';
+comment on column api.recovery_code_list.recovery_codes is 'The codes; only digests of them are stored. (secret)';
 
 create type api.problem_mfa_required as (
   challenge            text,
   challenge_expires_at timestamptz
 );
 comment on type api.problem_mfa_required is 'What the problem mfa_required says besides.';
-comment on column api.problem_mfa_required.challenge is 'Stands for the password that was right, once, at /v1/auth/mfa.';
+comment on column api.problem_mfa_required.challenge is 'Stands for the password that was right, once, at /v1/auth/mfa. (secret)';
 comment on column api.problem_mfa_required.challenge_expires_at is 'Until when.';
 
 create type api.api_key as (
@@ -430,7 +430,7 @@ create type api.new_api_key as (
 comment on type api.new_api_key is 'An API key that was just made.';
 comment on column api.new_api_key.id is 'Public id of the key.';
 comment on column api.new_api_key.name is 'What it is for.';
-comment on column api.new_api_key.key is 'The key itself, to send as Authorization: Bearer; shown this once.';
+comment on column api.new_api_key.key is 'The key itself, to send as Authorization: Bearer; shown this once. (secret)';
 comment on column api.new_api_key.prefix is 'How the key begins.';
 comment on column api.new_api_key.scopes is 'Permissions that it may use while its owner holds them.';
 comment on column api.new_api_key.created_at is 'When it was made.';

@@ -104,6 +104,10 @@ create domain app.metadata as jsonb
   constraint metadata_is_object check (jsonb_typeof(value) = 'object');
 comment on domain app.metadata is 'A JSON object of the application''s own, at most 8 KiB as text.';
 
+create domain app.json_list as jsonb
+  constraint json_list_is_array check (jsonb_typeof(value) = 'array');
+comment on domain app.json_list is 'A JSON array.';
+
 create domain app.user_sort as text
   constraint user_sort_known check (value in ('created_at', '-created_at', 'email', 'username', 'last_login_at'));
 comment on domain app.user_sort is 'Order of a list of accounts; - means descending.';
@@ -139,7 +143,11 @@ comment on domain app.permission_name is 'What a role allows, as thing:action, f
 
 create domain app.phone_code as text
   constraint phone_code_form check (value ~ '^[0-9]{6}$');
-comment on domain app.phone_code is 'A code of six digits.';
+comment on domain app.phone_code is 'A code of six digits. (secret)';
+
+-- No form is asked for: what is no token takes the path of one that nobody has, to the same answer.
+create domain app.token as text;
+comment on domain app.token is 'A token as it was handed out or mailed. (secret)';
 
 create domain app.purpose as text
   constraint purpose_form check (value ~ '^[a-z][a-z_]{1,63}$');

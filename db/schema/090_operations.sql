@@ -31,29 +31,38 @@ insert into app.jobs (name, command, run_every) values
 insert into app.jobs (name, command, run_every, run_at) values
   ('cleanup_expired_data', 'cleanup_expired_data', '1 day', '02:00');
 
+create domain app.stored_answer as json
+  constraint stored_answer_is_something check (json_typeof(value) <> 'null');
+comment on domain app.stored_answer is 'The body of an answer, kept to be given again: a copy of what other tables hold, perhaps about other people.';
+
 create table app.idempotency_keys (
-  caller       text not null,
-  key_hash     app.digest not null,
+  key_hash     app.digest primary key,
+  user_id      uuid constraint idempotency_keys_user_id_fkey references app.users on delete cascade,
+  session_hash app.digest,
   route        text not null,
   request_hash app.digest not null,
-  status       integer,
-  answer       text,
-  headers      jsonb,
+  status       integer not null constraint idempotency_keys_status_range check (status between 200 and 499),
+  problem      jsonb,
+  answer       app.stored_answer,
+  headers      jsonb not null,
   created_at   timestamptz not null default private.now(),
-  expires_at   timestamptz not null,
-  primary key (caller, key_hash)
+  expires_at   timestamptz not null default private.now() + interval '24 hours'
 );
+create index idempotency_keys_user_id on app.idempotency_keys (user_id);
 create index idempotency_keys_expires_at on app.idempotency_keys (expires_at);
-comment on index app.idempotency_keys_pkey is 'The first answer to a repeated request: where caller = … and key_hash = ….';
+comment on index app.idempotency_keys_pkey is 'The first answer to a repeated request: where key_hash = ….';
+comment on index app.idempotency_keys_user_id is 'All answers to a person, for export and erasure: where user_id = ….';
 comment on index app.idempotency_keys_expires_at is 'Keys past their end, for cleaning up: where expires_at < ….';
-comment on table app.idempotency_keys is 'First answers to requests that carried an Idempotency-Key.';
-comment on column app.idempotency_keys.caller is 'Who asked: the user, or `anonymous`.';
-comment on column app.idempotency_keys.key_hash is 'SHA-256 of the key.';
+comment on table app.idempotency_keys is 'First answers to requests that carried an Idempotency-Key, written in the transaction of their effect. Never the answer of a route that hands out a secret.';
+comment on column app.idempotency_keys.key_hash is 'Keyed digest of who asked and of the key.';
+comment on column app.idempotency_keys.user_id is 'Who asked; null: somebody who was not signed in.';
+comment on column app.idempotency_keys.session_hash is 'Digest of the session that the request itself ended: who has its token may still ask for this answer.';
 comment on column app.idempotency_keys.route is 'Function that was called.';
 comment on column app.idempotency_keys.request_hash is 'Keyed digest of the request without its secret fields.';
 comment on column app.idempotency_keys.status is 'HTTP status of the first answer.';
-comment on column app.idempotency_keys.answer is 'Body of the first answer.';
-comment on column app.idempotency_keys.headers is 'Headers of the first answer.';
+comment on column app.idempotency_keys.problem is 'What was refused, if it was.';
+comment on column app.idempotency_keys.answer is 'Body of the first answer; null if it had none.';
+comment on column app.idempotency_keys.headers is 'Headers of the first answer that belong to its effect.';
 comment on column app.idempotency_keys.created_at is 'When the first request came.';
 comment on column app.idempotency_keys.expires_at is 'Until when the answer is given again.';
 

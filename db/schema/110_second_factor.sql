@@ -4,7 +4,7 @@
 
 create domain app.sealed_secret as text
   constraint sealed_secret_form check (value ~ '^[0-9a-f]{16}\.[A-Za-z0-9_-]{64,171}$');
-comment on domain app.sealed_secret is 'A secret that the service has encrypted: id of the key, a dot, nonce and ciphertext (AES-256-GCM) in base64url.';
+comment on domain app.sealed_secret is 'A secret that the service has encrypted: id of the key, a dot, nonce and ciphertext (AES-256-GCM) in base64url. (secret)';
 
 create domain app.totp_step as bigint
   constraint totp_step_range check (value >= 0);
@@ -12,7 +12,7 @@ comment on domain app.totp_step is 'A time step of 30 seconds since 1970 (RFC 62
 
 create domain app.recovery_code as text
   constraint recovery_code_form check (value ~ '^[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}$');
-comment on domain app.recovery_code is 'A recovery code: 12 letters and digits, with or without the hyphens.';
+comment on domain app.recovery_code is 'A recovery code: 12 letters and digits, with or without the hyphens. (secret)';
 
 create table app.totp_factors (
   user_id       uuid primary key constraint totp_factors_user_id_fkey references app.users on delete cascade,

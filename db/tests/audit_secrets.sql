@@ -35,8 +35,8 @@ begin
   insert into handed_out select unnest(translate(pg_temp.outcome('bob', 'select (api.confirm_mfa(floor(extract(epoch from private.now()) / 30)::bigint)).recovery_codes'), '"', '')::text[]);
   perform pg_temp.outcome(null, format('select api.login(%L, %L)', 'bob', pg_temp.hash('a')));
   insert into handed_out values (current_setting('response.problem')::jsonb ->> 'challenge');
-  insert into app.idempotency_keys (caller, key_hash, route, request_hash, status, answer, expires_at)
-  values ('anonymous', private.digest('key'), 'r', private.digest('body'), 200, '{}', private.now() + interval '1 day');
+  insert into app.idempotency_keys (key_hash, user_id, session_hash, route, request_hash, status, answer, headers)
+  values (private.digest('key'), pg_temp.id('ann'), private.digest('session'), 'r', private.digest('body'), 200, '{}', '{}');
 end $$;
 
 -- A column holds a secret if its type or its name says so, whichever table it is in.

@@ -26,8 +26,8 @@ do $$ begin
   perform http.enter('api.list_roles()'::regprocedure, '{"address": "192.0.2.1", "request_id": "r"}');
   update app.outbox set sent_at = private.now(), recipient = null, payload = null, next_attempt_at = null where template in ('reset_password', 'verify_email');
   update app.outbox set failed_at = private.now(), recipient = null, payload = null, next_attempt_at = null where template = 'verify_phone';
-  insert into app.idempotency_keys (caller, key_hash, route, request_hash, expires_at)
-  values (pg_temp.id('ann')::text, private.digest('k'), 'r', private.digest('r'), private.now() + interval '1 day');
+  insert into app.idempotency_keys (key_hash, user_id, route, request_hash, status, headers)
+  values (private.digest('k'), pg_temp.id('ann'), 'r', private.digest('r'), 204, '{}');
 end $$;
 
 select is(pg_temp.outcome('root', 'select admin.cleanup_expired_data()'), '42501', 'a request does not clean up, not even an administrator''s');

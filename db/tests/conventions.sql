@@ -8,7 +8,7 @@
 begin;
 set local search_path = pg_catalog, public;
 \ir catalog.psql
-select plan(32);
+select plan(34);
 
 create temp view routes as
   select f.*,
@@ -157,6 +157,19 @@ select is_empty(
   $$select c.name from our_columns c where c.relation like 'audit.%' and c.type in ('bytea'::regtype, 'app.digest'::regtype, 'app.password_hash'::regtype)
       and c.attname !~ '^((values|origin)_salt|(.+_)?digest|checks)$'$$,
   'the audit log has no place for a secret');
+
+-- What a comment marks as a secret is never stored to be given again, so a secret must not lack its mark.
+select is_empty(
+  $$select t.typname, a.attname from pg_type t join pg_attribute a on a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+    where t.typnamespace = 'api'::regnamespace and t.typtype = 'c'
+      and (a.attname ~ '(_token|_secret|_codes?)$|^(api_)?(key|token|secret|codes?)$' or a.atttypid in ('app.token'::regtype, 'app.phone_code'::regtype))
+      and col_description(t.typrelid, a.attnum) ~ '\(secret\)' is not true$$,
+  'BR-123: an attribute of an answer that is a secret is marked as one');
+select is_empty(
+  $$select f.signature, n.argument from our_functions f join pg_proc p on p.oid = f.oid,
+      unnest(f.argument_names, p.proargtypes::oid[]) n (argument, type)
+    where f.schema = 'api' and n.argument ~ '(^|_)(token|secret|code)$' and obj_description(n.type, 'pg_type') ~ '\(secret\)' is not true$$,
+  'BR-123: an argument that is a secret has a domain that is marked as one');
 
 -- The service's login
 

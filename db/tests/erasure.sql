@@ -44,12 +44,12 @@ begin
   perform pg_temp.as_ann(format('select api.update_user(%L, %L, first_name => %L)', pg_temp.id('bob'), '{first_name}', 'Bobby'));
   perform admin.act_as('zq7canary2'), api.update_me('{avatar_url}', avatar_url => 'https://example.org/zq7canary2.png'), admin.act_as(null);
   -- Answers that are kept to be given again: to her, to an administrator, to somebody without a session
-  insert into app.idempotency_keys (caller, key_hash, route, request_hash, status, answer, expires_at)
-  select c, private.digest(c), 'r', private.digest('r'), 200, '{"id": "' || pg_temp.id('ann') || '", "email": "zq7canary@example.org"}', private.now() + interval '1 day'
-  from unnest(array[pg_temp.id('ann')::text, pg_temp.id('root')::text, 'anonymous']) c;
-  insert into app.idempotency_keys (caller, key_hash, route, request_hash, status, answer, expires_at)
-  values (pg_temp.id('ann')::text, private.digest('2'), 'r', private.digest('r'), 200, '{"email": "zq7canary@example.org"}', private.now() + interval '1 day'),
-         (pg_temp.id('bob')::text, private.digest('3'), 'r', private.digest('r'), 200, '{"email": "bob@example.org"}', private.now() + interval '1 day');
+  insert into app.idempotency_keys (key_hash, user_id, route, request_hash, status, answer, headers)
+  select private.idempotency_hash(c, '1'), c, 'r', private.digest('r'), 200, ('{"id": "' || pg_temp.id('ann') || '", "email": "zq7canary@example.org"}')::json, '{}'
+  from unnest(array[pg_temp.id('ann'), pg_temp.id('root'), null]) c;
+  insert into app.idempotency_keys (key_hash, user_id, route, request_hash, status, answer, headers)
+  values (private.digest('2'), pg_temp.id('ann'), 'r', private.digest('r'), 200, '{"email": "zq7canary@example.org"}', '{}'),
+         (private.digest('3'), pg_temp.id('bob'), 'r', private.digest('r'), 200, '{"email": "bob@example.org"}', '{}');
 end $$;
 
 -- Every table, materialised view and partition of every schema but the system's, all columns as text, binary ones too.
@@ -104,7 +104,7 @@ select is((select count(*) from app.idempotency_keys), 1::bigint, 'nor an answer
 -- The record of the erasure
 select is((select e.reason from app.erasures e where e.user_id = pg_temp.id('ann')), 'request', 'BR-304: a record of the erasure says why');
 select is((select e.removed - 'outbox' from app.erasures e where e.user_id = pg_temp.id('ann')),
-  '{"user_profiles": 1, "user_roles": 2, "sessions": 3, "login_sources": 1, "refresh_tokens": 0, "password_reset_tokens": 1, "email_verification_tokens": 2, "phone_verification_codes": 1, "consents": 2, "totp_factors": 1, "recovery_codes": 10, "login_challenges": 1, "api_keys": 1}'::jsonb,
+  '{"user_profiles": 1, "user_roles": 2, "sessions": 3, "login_sources": 1, "refresh_tokens": 0, "password_reset_tokens": 1, "email_verification_tokens": 2, "phone_verification_codes": 1, "consents": 2, "totp_factors": 1, "recovery_codes": 10, "login_challenges": 1, "api_keys": 1, "idempotency_keys": 2}'::jsonb,
   'BR-304: and how much of what, without the data');
 select is((select (l.actor_user_id, l.new_values)::text from audit.audit_logs l where l.action = 'erasures.inserted' and l.user_id = pg_temp.id('ann')), (pg_temp.id('root'), null::jsonb)::text, 'BR-304: the log says who did it');
 select is((select count(*) from app.erasures e where e.erased_at is not null), 1::bigint, 'and the record when');

@@ -16,6 +16,8 @@ do $$ begin
   perform pg_temp.outcome('ann', format('select api.enrol_mfa(%L, %L)', '0123456789abcdef.' || repeat('A', 64), pg_temp.hash('a')));
   perform pg_temp.outcome('ann', 'select api.confirm_mfa(floor(extract(epoch from private.now()) / 30)::bigint)');
   perform pg_temp.outcome(null, format('select api.login(%L, %L)', 'ann', pg_temp.hash('a')));
+  insert into app.idempotency_keys (key_hash, user_id, route, request_hash, status, answer, headers)
+  values (private.digest('k'), pg_temp.id('ann'), 'api.update_user', private.digest('r'), 200, '{"first_name": "Bobby"}', '{}');
   perform set_config('test.tokens', concat_ws('|', pg_temp.token('verify_email', 'ann@example.org'), pg_temp.token('reset_password', 'ann@example.org')), true),
           set_config('test.code', (select m ->> 'code' from pg_temp.mails('verify_phone', '+41790000001') m), true);
 end $$;
@@ -45,7 +47,7 @@ select set_eq(
   'select relation::text, attname from referring',
   $$select relation::text, 'user_id' from (values ('app.user_profiles'), ('app.user_roles'), ('app.sessions'), ('app.refresh_tokens'), ('app.password_reset_tokens'),
       ('app.email_verification_tokens'), ('app.phone_verification_codes'), ('app.outbox'), ('app.login_sources'), ('app.consents'), ('app.erasures'),
-      ('app.totp_factors'), ('app.recovery_codes'), ('app.login_challenges'), ('app.api_keys')) t (relation)
+      ('app.totp_factors'), ('app.recovery_codes'), ('app.login_challenges'), ('app.api_keys'), ('app.idempotency_keys')) t (relation)
     union all select relation::text, attname from elsewhere$$,
   'these columns lead to an account; a new one has to be looked at');
 select is_empty(
@@ -59,7 +61,7 @@ begin
     'select to_jsonb(t) from %1$s t where t.%2$I = %3$L and not exists (
        select from jsonb_array_elements(pg_temp.rows(%1$L)) r
        where to_jsonb(t) @> r and (to_jsonb(t) - array(select jsonb_object_keys(r))) - %4$L::text[] = ''{}'')',
-    relation, attname, pg_temp.id('ann'), '{password_hash,secret_hash,token_hash,sealed_secret,successor_salt,device_fingerprint,code_hash,payload}');
+    relation, attname, pg_temp.id('ann'), '{password_hash,secret_hash,token_hash,sealed_secret,successor_salt,device_fingerprint,code_hash,payload,key_hash,request_hash,session_hash,answer}');
 end
 $$;
 create function pg_temp.held(relation regclass, attname text) returns bigint language plpgsql as $$

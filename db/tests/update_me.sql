@@ -1,7 +1,7 @@
 -- Changing one's own data. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(30);
+select plan(29);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -70,8 +70,6 @@ select is(pg_temp.version(), current_setting('test.version')::bigint, 'nothing h
 select is(pg_temp.outcome(format('select api.update_me(%L, first_name => %L, if_match => %L)', '{first_name}', 'A', format('"%s"', pg_temp.version()))), 'ok', 'the one that was read is');
 select ok(pg_temp.version() > current_setting('test.version')::bigint, 'a change moves the version');
 select is(pg_temp.outcome(format('select api.update_me(%L, first_name => %L, if_match => %L)', '{first_name}', 'B', format('"%s"', current_setting('test.version')))), 'precondition_failed', 'so that the second of two changes of one version is refused');
-do $$ begin perform set_config('response.headers', '', true), api.update_me('{}'); end $$;
-select is(current_setting('response.headers')::jsonb ->> 'ETag', format('"%s"', pg_temp.version()), 'the answer has the new ETag');
 
 -- Telephone numbers
 reset role;

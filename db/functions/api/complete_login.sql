@@ -1,7 +1,7 @@
 -- The second half of a sign-in. The account's row is the lock that it shares with login, password change and suspension.
 -- Nothing raises once a code was given: a failure must be kept.
 create or replace function api.complete_login(
-  challenge text,
+  challenge app.token,
   verified_step app.totp_step default null,
   recovery_code app.recovery_code default null)
 returns api.session
@@ -35,7 +35,7 @@ begin
   return private.sign_in(v_account.id, v_challenge.device_name, v_methods);
 end
 $$;
-comment on function api.complete_login(text, app.totp_step, app.recovery_code) is $$
+comment on function api.complete_login(app.token, app.totp_step, app.recovery_code) is $$
 @http POST /v1/auth/mfa
 @errors token_invalid second_factor_failed code_missing
 @rate_limit mfa
@@ -46,5 +46,5 @@ Sign in with the challenge of a login and the second factor.
 Send `code`, what the authenticator app shows, or `recovery_code`. A code works once, also one that has not passed yet. A
 challenge works once, for five minutes and at most five tries; wrong codes count like wrong passwords.
 $$;
-revoke all on function api.complete_login(text, app.totp_step, app.recovery_code) from public;
-grant execute on function api.complete_login(text, app.totp_step, app.recovery_code) to roster_anonymous;
+revoke all on function api.complete_login(app.token, app.totp_step, app.recovery_code) from public;
+grant execute on function api.complete_login(app.token, app.totp_step, app.recovery_code) to roster_anonymous;

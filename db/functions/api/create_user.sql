@@ -20,7 +20,7 @@ begin
     create_user.email, create_user.username, null, create_user.first_name, create_user.last_name, create_user.phone, create_user.locale);
   perform private.send_password_token(v_account, 'invitation');
   perform audit.record_event('account.invited', v_account.id);
-  return private.user_reply(v_account.id);
+  return private.load_user(v_account.id);
 end
 $$;
 comment on function api.create_user(app.email, app.username, app.person_name, app.person_name, app.phone, app.locale) is $$

@@ -5,7 +5,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return private.user_reply(private.require_caller());
+  return private.load_user(private.require_caller());
 end
 $$;
 comment on function api.get_me() is $$

@@ -5,7 +5,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return private.user_reply(get_user.id);
+  return private.load_user(get_user.id);
 end
 $$;
 comment on function api.get_user(uuid) is $$

@@ -1,5 +1,5 @@
 -- Always the same answer: whether a token was any good is nobody's business.
-create or replace function api.logout(refresh_token text) returns void
+create or replace function api.logout(refresh_token app.token) returns void
 language plpgsql
 volatile
 security definer
@@ -16,12 +16,12 @@ begin
   end if;
 end
 $$;
-comment on function api.logout(text) is $$
+comment on function api.logout(app.token) is $$
 @http POST /v1/auth/logout
 
 End the session of a refresh token.
 
 The access tokens of the session stop working with the next request. Answers 204 whatever the token is.
 $$;
-revoke all on function api.logout(text) from public;
-grant execute on function api.logout(text) to roster_anonymous, roster_user;
+revoke all on function api.logout(app.token) from public;
+grant execute on function api.logout(app.token) to roster_anonymous, roster_user;

@@ -9,7 +9,7 @@ begin
   perform private.authorize('api.reactivate_user(uuid)');
   perform private.check_outranks(reactivate_user.id);
   perform private.change_status(reactivate_user.id, 'reactivate');
-  return private.user_reply(reactivate_user.id);
+  return private.load_user(reactivate_user.id);
 end
 $$;
 comment on function api.reactivate_user(uuid) is $$

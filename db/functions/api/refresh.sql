@@ -1,6 +1,6 @@
 -- The session's row is the lock that refresh, logout, suspension and password change share: whoever comes second
 -- sees what the first one did. Nothing raises: the revocation after a theft must be kept.
-create or replace function api.refresh(refresh_token text) returns api.session
+create or replace function api.refresh(refresh_token app.token) returns api.session
 language plpgsql
 volatile
 security definer
@@ -45,7 +45,7 @@ begin
   return private.session_reply(v_session, private.base64url(v_bytes), v_successor, v_expiry);
 end
 $$;
-comment on function api.refresh(text) is $$
+comment on function api.refresh(app.token) is $$
 @http POST /v1/auth/refresh
 @errors token_invalid token_reused session_expired
 
@@ -54,5 +54,5 @@ Exchange a refresh token for the next pair of tokens.
 Each refresh token works once. A client that lost the answer may present the same token again within ten seconds and
 gets the same successor. Anything else that presents a used token ends the session.
 $$;
-revoke all on function api.refresh(text) from public;
-grant execute on function api.refresh(text) to roster_anonymous;
+revoke all on function api.refresh(app.token) from public;
+grant execute on function api.refresh(app.token) to roster_anonymous;

@@ -27,7 +27,7 @@ begin
   v_account := private.create_account(
     register.email, register.username, register.password_hash, register.first_name, register.last_name, register.phone, register.locale);
   perform private.welcome(v_account);
-  return private.user_reply(v_account.id);
+  return private.load_user(v_account.id);
 end
 $$;
 comment on function api.register(app.email, app.username, app.password_hash, boolean, app.person_name, app.person_name, app.phone, app.locale) is $$

@@ -1,6 +1,6 @@
 -- Who can read the mailbox owns the account, alone: whoever registered the address before, or was signed in, is out.
 -- Who accepts an invitation begins, as at a registration, with consent.
-create or replace function api.reset_password(token text, password_hash app.password_hash, gdpr_consent boolean default false)
+create or replace function api.reset_password(token app.token, password_hash app.password_hash, gdpr_consent boolean default false)
 returns void
 language plpgsql
 volatile
@@ -45,7 +45,7 @@ begin
   perform audit.record_event('password.reset', v_account.id, jsonb_build_object('purpose', v_token.purpose));
 end
 $$;
-comment on function api.reset_password(text, app.password_hash, boolean) is $$
+comment on function api.reset_password(app.token, app.password_hash, boolean) is $$
 @http POST /v1/auth/password/reset
 @errors 400:token_invalid password_unacceptable consent_required
 @rate_limit login
@@ -57,5 +57,5 @@ All sessions end, all API keys are revoked, a lock ends, and the address counts 
 second factor stays and is asked for at the next login. To accept an invitation takes `gdpr_consent`, which is recorded as
 at a registration.
 $$;
-revoke all on function api.reset_password(text, app.password_hash, boolean) from public;
-grant execute on function api.reset_password(text, app.password_hash, boolean) to roster_anonymous, roster_user;
+revoke all on function api.reset_password(app.token, app.password_hash, boolean) from public;
+grant execute on function api.reset_password(app.token, app.password_hash, boolean) to roster_anonymous, roster_user;

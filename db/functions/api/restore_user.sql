@@ -18,7 +18,7 @@ begin
     perform private.fail('restore_expired');
   end if;
   perform private.change_status(restore_user.id, 'restore');
-  return private.user_reply(restore_user.id);
+  return private.load_user(restore_user.id);
 exception
   when unique_violation then
     get stacked diagnostics v_constraint = constraint_name;

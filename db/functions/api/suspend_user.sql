@@ -9,7 +9,7 @@ begin
   perform private.authorize('api.suspend_user(uuid)');
   perform private.check_outranks(suspend_user.id);
   perform private.change_status(suspend_user.id, 'suspend');
-  return private.user_reply(suspend_user.id);
+  return private.load_user(suspend_user.id);
 end
 $$;
 comment on function api.suspend_user(uuid) is $$

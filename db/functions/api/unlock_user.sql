@@ -9,7 +9,7 @@ begin
   perform private.authorize('api.unlock_user(uuid)');
   perform private.check_outranks(unlock_user.id);
   perform private.forget_failed_logins(unlock_user.id);
-  return private.user_reply(unlock_user.id);
+  return private.load_user(unlock_user.id);
 end
 $$;
 comment on function api.unlock_user(uuid) is $$

@@ -1,5 +1,5 @@
 -- The token proves one address for one account; if that is a new address, this is the moment in which it takes effect.
-create or replace function api.verify_email(token text) returns void
+create or replace function api.verify_email(token app.token) returns void
 language plpgsql
 volatile
 security definer
@@ -22,7 +22,7 @@ begin
   perform private.confirm_email(v_account, v_token.email);
 end
 $$;
-comment on function api.verify_email(text) is $$
+comment on function api.verify_email(app.token) is $$
 @http POST /v1/auth/email/verify
 @errors 400:token_invalid email_taken
 @rate_limit login
@@ -31,5 +31,5 @@ Verify an email address with the token that was mailed to it.
 
 Makes an `inactive` account `active`, or puts a new address into effect. A token works once.
 $$;
-revoke all on function api.verify_email(text) from public;
-grant execute on function api.verify_email(text) to roster_anonymous, roster_user;
+revoke all on function api.verify_email(app.token) from public;
+grant execute on function api.verify_email(app.token) to roster_anonymous, roster_user;

@@ -1,6 +1,6 @@
 -- The door that every request passes, in the same statement as its operation: count it, resolve its session or API key,
--- check the caller's right to the route. An API key opens what its scopes name, and what says that it is for keys. It
--- refuses by returning null, so that the count and the audit row commit.
+-- check the caller's right to the route, and whether the answer is known already. An API key opens what its scopes name,
+-- and what says that it is for keys. It refuses by returning null, so that the count and the audit row commit.
 create or replace function http.enter(route regprocedure, context jsonb) returns text
 language plpgsql
 volatile
@@ -13,7 +13,8 @@ declare
   v_refusal text;
   v_role    text := case when context ?| '{session,api_key}' then 'roster_user' else 'roster_anonymous' end;
 begin
-  perform set_config('request.context', (context - '{session,api_key,arguments,problem}'::text[] || jsonb_build_object('route', enter.route::text))::text, true),
+  perform set_config('request.context', (context - '{session,api_key,arguments,problem,idempotency_key,fingerprint}'::text[]
+            || jsonb_build_object('route', enter.route::text))::text, true),
           set_config('request.session', coalesce(context ->> 'session', ''), true),
           set_config('request.api_key', coalesce(context ->> 'api_key', ''), true);
 
@@ -34,6 +35,10 @@ begin
     v_refusal := 'session_required';
   end if;
 
+  if context ? 'idempotency_key' and coalesce(v_refusal, 'session_expired') = 'session_expired'
+     and private.replay(enter.route, context, v_refusal is not null) then
+    return null;
+  end if;
   if v_refusal is not null then
     perform audit.record_event('request.refused', v_caller.user_id, jsonb_build_object(
       'code', case when context ->> 'problem' = 'token_invalid' then 'token_invalid' else v_refusal end));
@@ -52,6 +57,6 @@ begin
   return v_role;
 end
 $$;
-comment on function http.enter(regprocedure, jsonb) is 'Admits a request to a route and returns the database role to run it as, or null after a refusal. context: session (secret id) or api_key, address, user_agent, request_id; stage: prepare before the operation, call after that; arguments that an audited read keeps, `id` or `user_id` being whom it is about; problem: what the operation raised.';
+comment on function http.enter(regprocedure, jsonb) is 'Admits a request to a route and returns the database role to run it as, or null after a refusal. context: session (secret id) or api_key, address, user_agent, request_id; stage: prepare before the operation, call after that; arguments that an audited read keeps, `id` or `user_id` being whom it is about; problem: what the operation raised; idempotency_key and fingerprint where it may be a repetition.';
 revoke all on function http.enter(regprocedure, jsonb) from public;
 grant execute on function http.enter(regprocedure, jsonb) to roster_authenticator;

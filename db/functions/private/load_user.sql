@@ -1,4 +1,5 @@
 -- The one place that says how a user looks to the outside. Runs with the caller's rights: row-level security decides.
+-- An erased account has no profile; it shows what a new one would.
 create or replace function private.load_user(id uuid) returns api.user
 language plpgsql
 stable
@@ -8,7 +9,7 @@ declare
   v_user api.user;
 begin
   select u.id, u.email, u.username, u.status, u.is_email_verified, u.is_phone_verified, private.has_second_factor(u.id),
-         p.first_name, p.last_name, p.phone, p.locale, p.avatar_url, p.metadata,
+         p.first_name, p.last_name, p.phone, coalesce(p.locale, 'en'), p.avatar_url, coalesce(p.metadata, '{}'),
          array(select r.name::text
                from app.user_roles ur
                join app.roles r on r.id = ur.role_id

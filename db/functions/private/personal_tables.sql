@@ -14,8 +14,8 @@ begin
            string_agg(format('t.%I', a.attname), ', ' order by a.attnum)
     from pg_class c
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-      and a.atttypid not in ('app.digest'::regtype, 'app.password_hash'::regtype, 'app.sealed_secret'::regtype, 'app.message_payload'::regtype,
-                         'bytea'::regtype)
+      and a.atttypid not in ('app.digest'::regtype, 'app.password_hash'::regtype, 'app.sealed_secret'::regtype,
+                             'app.message_payload'::regtype, 'app.stored_answer'::regtype, 'bytea'::regtype)
     where c.oid = 'app.users'::regclass
        or exists (
          select from pg_constraint f
@@ -25,5 +25,5 @@ begin
     order by c.oid;
 end
 $$;
-comment on function private.personal_tables() is 'Tables that hold rows about a user: the condition that finds the rows of user $1, and the columns that are no secret.';
+comment on function private.personal_tables() is 'Tables that hold rows about a user: the condition that finds the rows of user $1, and the columns that are neither a secret nor a copy that may be about others.';
 revoke all on function private.personal_tables() from public;

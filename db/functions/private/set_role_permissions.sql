@@ -7,8 +7,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_role  app.roles;
-  v_reply api.role;
+  v_role app.roles;
 begin
   select r.* into strict v_role from app.roles r where r.name = set_role_permissions.name;
   if set_role_permissions.permissions is not null then
@@ -28,10 +27,8 @@ begin
     select v_role.id, p from unnest(set_role_permissions.permissions) p
     on conflict do nothing;
   end if;
-  v_reply := private.load_role(v_role.id);
-  perform private.set_header('ETag', format('"%s"', v_reply.version));
-  return v_reply;
+  return private.load_role(v_role.id);
 end
 $$;
-comment on function private.set_role_permissions(text, text[]) is 'Replaces what a role allows (null: leaves it) and returns the role with its ETag; raises unknown_permission, above_own_permissions.';
+comment on function private.set_role_permissions(text, text[]) is 'Replaces what a role allows (null: leaves it) and returns the role; raises unknown_permission, above_own_permissions.';
 revoke all on function private.set_role_permissions(text, text[]) from public;

@@ -25,7 +25,7 @@ begin
     avatar_url = case when 'avatar_url' = any (present) then update_account.avatar_url else p.avatar_url end,
     metadata   = coalesce(update_account.metadata, p.metadata)
   where p.user_id = update_account.user_id;
-  return private.user_reply(update_account.user_id);
+  return private.load_user(update_account.user_id);
 exception
   when unique_violation then
     get stacked diagnostics v_constraint = constraint_name;
