@@ -17,6 +17,7 @@ _QUESTIONS = (
     "select * from http.types()",
     "select * from http.problems()",
     "select * from http.limits()",
+    "select action from http.actions() where kind = 'event'",
     _DEPLOYED,
 )
 _READ_ATTEMPTS = 5
@@ -109,6 +110,7 @@ class Catalog:
     types: dict[int, TypeFacts]
     problems: dict[str, ProblemFacts]
     limits: dict[str, LimitFacts]
+    events: frozenset[str]
     digest: str | None
 
 
@@ -149,6 +151,7 @@ def _assemble(
     types: list[dict[str, Any]],
     problems: list[dict[str, Any]],
     limits: list[dict[str, Any]],
+    events: list[dict[str, Any]],
     deployed: list[dict[str, Any]],
 ) -> Catalog:
     return Catalog(
@@ -175,5 +178,6 @@ def _assemble(
         },
         problems={row["code"]: ProblemFacts(**row) for row in problems},
         limits={row["name"]: LimitFacts(**row) for row in limits},
+        events=frozenset(row["action"] for row in events),
         digest=deployed[0]["functions_digest"] if deployed else None,
     )

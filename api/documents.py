@@ -57,6 +57,7 @@ _REFERENCES: LiteralString = """
     where c.contype = 'f' and c.connamespace = 'app'::regnamespace
     order by 1, 2, 3"""
 _PROBLEMS: LiteralString = "select * from http.problems() order by status, code"
+_ACTIONS: LiteralString = "select * from http.actions()"
 _KINDS = {"r": "table", "p": "table, partitioned by month", "v": "view", "m": "materialized view"}
 
 
@@ -66,6 +67,7 @@ def pages(connection: Connection[Any], operations: OperationSet, origin: str) ->
         "tables.md": NOTE + "\n".join(_tables(_rows(connection, _COLUMNS), _rows(connection, _INDEXES))),
         "relationships.md": NOTE + "\n".join(_relationships(_rows(connection, _REFERENCES))),
         "errors.md": NOTE + "\n".join(_errors(_rows(connection, _PROBLEMS))),
+        "audit-actions.md": NOTE + "\n".join(_actions(_rows(connection, _ACTIONS))),
         "endpoints.md": NOTE + "\n".join(_endpoints(operations)),
         "openapi.json": json.dumps(document(operations, origin), indent=1, ensure_ascii=False) + "\n",
     }
@@ -115,6 +117,17 @@ def _errors(problems: list[DictRow]) -> Iterator[str]:
     yield from _table("status", "code", "title", "what to do")
     yield from (_row(row["status"], f"`{row['code']}`", row["title"], row["hint"]) for row in problems)
     yield ""
+
+
+def _actions(actions: list[DictRow]) -> Iterator[str]:
+    yield "# Actions of the audit log\n\nWhat the column `action` holds. A change is one row a changed row.\n"
+    for kind, title in (("event", "Events"), ("change", "Changes")):
+        yield f"## {title}\n"
+        yield from _table("action", "meaning", "details")
+        for row in actions:
+            if row["kind"] == kind:
+                yield _row(f"`{row['action']}`", row["meaning"], row["details"] or "")
+        yield ""
 
 
 def _endpoints(operations: OperationSet) -> Iterator[str]:

@@ -22,6 +22,7 @@ PRESENT = "present"
 """The argument that gets the keys which the body really had."""
 _SEGMENT = re.compile(r"\{[a-z][a-z0-9_]*\}|[a-z0-9][a-z0-9._-]*")
 _NAME = r"[a-z_][a-z0-9_]*"
+_EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
 _CALL = rf"http\.(?P<function>{_NAME})\((?P<arguments>[a-z0-9_, ]*)\)"
 _HASH = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME})(?: avoiding {_CALL})?")
 _VERIFY = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME})(?: upgrading (?P<upgrade>{_NAME}))? using {_CALL}")
@@ -67,6 +68,7 @@ class Tags:
     empty_status: int | None = None
     permission: str | None = None
     audit: str | None = None
+    audit_arguments: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     rate_limit: str | None = None
     hash: Password | None = None
@@ -161,6 +163,13 @@ def _errors(value: str, tags: Tags) -> None:
     tags.errors = tuple(codes)
 
 
+def _audit(value: str, tags: Tags) -> None:
+    event, *arguments = value.split()
+    if not _EVENT.fullmatch(event) or len(set(arguments)) < len(arguments):
+        raise GrammarError(f"@audit {value}: write it like @audit things.listed [argument …]")
+    tags.audit, tags.audit_arguments = event, tuple(arguments)
+
+
 def _word(pattern: str, example: str) -> Callable[[str, Tags], None]:
     form = re.compile(pattern)
     name = example.partition(" ")[0][1:]
@@ -191,7 +200,7 @@ _READERS: dict[str, Callable[[str, Tags], None]] = {
     "http": _http,
     "status": _status,
     "permission": _word(r"[a-z_]{2,32}:[a-z_]{2,32}", "@permission thing:action"),
-    "audit": _word(r"[a-z_]+(\.[a-z_]+)+", "@audit things.listed"),
+    "audit": _audit,
     "errors": _errors,
     "rate_limit": _word(r"[a-z][a-z0-9_]*", "@rate_limit name"),
     "hash": _password(_HASH, "hash", "@hash key into argument [avoiding http.function(argument, …)]"),

@@ -18,7 +18,7 @@ from api.sqlfile import MigrationError, Script, shown
 # Who can become the owner reads as the owner, whatever else was granted; the service's own login may read as itself.
 _AS_OWNER = """
 select pg_catalog.set_config('role', r.rolname, true)
-from pg_catalog.pg_roles r where r.rolname = %s and pg_catalog.pg_has_role(r.oid, 'member')"""
+from pg_catalog.pg_roles r where r.rolname = %s and pg_catalog.pg_has_role(r.oid, 'MEMBER')"""
 _NOT_THERE_YET = (errors.UndefinedTable, errors.InvalidSchemaName)
 
 

@@ -73,7 +73,8 @@ def refusal(field: str, password: str, rules: Rules) -> FieldError | None:
     password = normalise(password)
     if (short := length_error(field, password, rules.length_min)) is not None:
         return short
-    if any(_resembles(password.translate(table), [w.translate(table) for w in rules.words]) for table in _SPELLINGS):
+    pieces = _pieces(rules.words)
+    if any(_resembles(password.translate(table), [p.translate(table) for p in pieces]) for table in _SPELLINGS):
         return FieldError(
             field,
             "resembles_account",
@@ -112,9 +113,9 @@ def _short_list() -> frozenset[str]:
     return frozenset(word for words in FREQUENCY_LISTS.values() for word in words if len(word) > _PIECE_LENGTH_MIN)
 
 
-def _resembles(password: str, words: Iterable[str]) -> bool:
+def _resembles(password: str, pieces: Iterable[str]) -> bool:
     whole = rest = _folded(password)
-    for word in sorted(_pieces(words), key=len, reverse=True):
+    for word in sorted(pieces, key=len, reverse=True):
         rest = rest.replace(word, "").replace(word[::-1], "")
     return rest != whole and len(rest) < _original_part(whole)
 

@@ -54,6 +54,8 @@ def of_tags(function: FunctionFacts, tags: Tags, catalog: Catalog, reserved: tup
         yield f"{tags.method} is for functions that change something, but it is {volatility}; use GET, or VOLATILE"
     if tags.audit is not None and volatility == "VOLATILE":
         yield "@audit is for reads (STABLE); a VOLATILE function writes its own audit rows"
+    if tags.audit is not None and tags.audit not in catalog.events:
+        yield f"@audit {tags.audit}: audit.events() has no such event"
     if tags.permission is not None and "roster_anonymous" in function.callers:
         yield "@permission on a route that roster_anonymous may call: nobody without a session has a permission"
     if tags.segments[0] in reserved or tags.segments[0].startswith("{"):
@@ -70,6 +72,9 @@ def of_tags(function: FunctionFacts, tags: Tags, catalog: Catalog, reserved: tup
 def of_arguments(function: FunctionFacts, tags: Tags, types: Types) -> Iterator[str]:
     """Arguments that no request can fill, and placeholders that fill none."""
     names = [argument.name for argument in function.arguments if argument.name]
+    for name in tags.audit_arguments:
+        if name not in names:
+            yield f"@audit: {name} is no argument of the function"
     for placeholder in tags.placeholders:
         if placeholder not in names:
             yield f"the placeholder {{{placeholder}}} is no argument of the function"

@@ -8,7 +8,9 @@
 A route that `roster_anonymous` may call looks at no token: an old one can't keep anybody from signing in.
 """
 
+import asyncio
 import json
+from time import monotonic
 from typing import Any
 
 from api.answers import Answer, is_unchanged, next_page
@@ -21,22 +23,29 @@ from api.password_rules import refusal, rules_of
 from api.state import Route, Service
 from api.tokens import TokenError
 
-Context = dict[str, str]
+Context = dict[str, Any]
+_REFUSALS = frozenset({401, 403})
 _OUTAGES = frozenset({"busy", "timeout", "database_unavailable"})
 NEXT_CURSOR = "Next-Cursor"
 """The header by which a function tells that there is another page; clients get a link to it."""
+ANSWER_AFTER = "Answer-After"
+"""The header by which a function tells how many milliseconds an answer takes at least; clients don't get it."""
 
 
 async def serve(service: Service, route: Route, incoming: Incoming, exchange: Exchange) -> Answer:
     """Serve a request. Raises Problem, or RoutesReplacedError when the functions are not there any more."""
+    begun = monotonic()
     context = _context(incoming, exchange)
     try:
         if incoming.token is not None and not route.operation.is_anonymous:
             claims = service.tokens.verify(incoming.token)
             context["session"], exchange.user = claims.session, claims.user
         bound = route.binding.bind(incoming)
+        if kept := route.operation.tags.audit_arguments:
+            context["arguments"] = {name: bound.arguments[name] for name in kept}
     except TokenError:
-        raise await _at_the_door(service, route, context, Problem("token_invalid")) from None
+        told = context | {"problem": "token_invalid"}
+        raise await _at_the_door(service, route, told, Problem("token_invalid")) from None
     except Problem as problem:
         raise await _at_the_door(service, route, context, problem) from None
     headers: dict[str, str] = {}
@@ -46,11 +55,18 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     try:
         reply = await service.database.call(route.statements.call, bound.arguments, context)
     except Problem as problem:
-        if headers or problem.code in _OUTAGES:
+        if problem.code in _OUTAGES:
             raise _with_headers(problem, headers) from None
-        # An error undoes its whole statement, the count of the request included: count it by itself.
-        raise await _at_the_door(service, route, context, problem) from None
+        # An error undoes its whole statement, the count of the request and the log's rows included.
+        told = context | {"problem": problem.code}
+        if not headers:
+            raise await _at_the_door(service, route, told, problem) from None
+        if service.current.problems[problem.code].status in _REFUSALS:  # the registry's, whatever this route answers
+            await service.database.call(route.statements.door, {}, told)
+        raise _with_headers(problem, headers) from None
     headers |= reply.headers
+    if (least := headers.pop(ANSWER_AFTER, None)) is not None:
+        await asyncio.sleep(begun + int(least) / 1000 - monotonic())
     if reply.problem is not None:
         raise _with_headers(of_answer(reply.problem), headers)
     return _success(service, route.operation, reply, headers, incoming)

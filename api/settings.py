@@ -77,7 +77,9 @@ class Settings(MailSettings):
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(), description="networks whose X-Forwarded-For counts, like 10.0.0.0/8,::1 (none)"
     )
-    reload_poll: float = Field(default=5.0, ge=0.1, le=3600, description="seconds between two looks for new functions")
+    reload_poll: float = Field(
+        default=5.0, ge=0.1, le=3600, description="seconds between two looks for new functions and keys"
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -86,6 +86,14 @@ MEANING: dict[str, tuple[Probe, str]] = {
         "STRICT",
     ),
     "@audit on VOLATILE": (Probe(tags=f"{POST}\n@audit probes.listed"), "@audit"),
+    "@audit of no event": (
+        Probe(tags="@http GET /v1/probes/{id}\n@audit probes.listed", attributes=STABLE),
+        "probes.listed",
+    ),
+    "@audit with a made-up argument": (
+        Probe(tags="@http GET /v1/probes/{id}\n@audit data.exported user_id", attributes=STABLE),
+        "@audit: user_id is no argument",
+    ),
     "@permission for everybody": (
         Probe(tags=f"{POST}\n@permission users:read", callers="roster_anonymous"),
         "roster_anonymous",

@@ -54,7 +54,7 @@ def guess(client: httpx.Client, identifier: str, password: str) -> httpx.Respons
 
 def looks(answer: httpx.Response) -> tuple[object, ...]:
     """What somebody outside can tell answers apart by."""
-    body = answer.json() | {"request_id": ""}
+    body = answer.json() | {"request_id": ""} if answer.content else None
     headers = {k: v for k, v in answer.headers.items() if k not in CHANGING_HEADERS}
     return answer.status_code, body, headers
 

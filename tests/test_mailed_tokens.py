@@ -112,6 +112,8 @@ def test_nobody_learns_who_has_an_account_by_asking_for_a_mail(service: Service,
     answers = [service.client.post(path, json={"email": email}) for email in emails]
     assert {str(looks(a)) for a in answers} == {str(looks(answers[0]))}
     assert (answers[0].status_code, answers[0].text) == (202, "")
+    assert min(answer.elapsed.total_seconds() for answer in answers) >= 0.1, "BR-048: none is early"
+    assert "answer-after" not in answers[0].headers, "which is between the function and the service"
 
 
 def test_private_registration_answers_everybody_alike(service: Service) -> None:

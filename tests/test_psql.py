@@ -160,7 +160,11 @@ def test_a_login_that_is_refused_in_psql_is_a_warning_and_is_kept(service: Servi
     assert done.stdout.strip() == "t"
     assert "WARNING" in done.stderr and "invalid_credentials" in done.stderr
     assert one(service, "select failed_login_attempts from app.users where id = %s", ann.id) == 1
-    assert [action for action, *_ in audit_rows(service, ann.id)] == ["login.failed", "users.updated"]
+    assert [action for action, *_ in audit_rows(service, ann.id)] == [
+        "login.failed",
+        "login_sources.inserted",
+        "users.updated",
+    ]
 
 
 def test_an_operator_reads_no_secret_and_cannot_change_the_log(operator: Psql) -> None:

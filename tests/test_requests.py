@@ -175,7 +175,8 @@ def test_a_method_that_a_path_does_not_take_is_a_405_that_says_which(ann: Person
     answer = ann.request("PUT", "/v1/me")
     assert problem(answer) == (405, "method_not_allowed")
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "PATCH"}
-    assert problem(ann.request("PROPFIND", "/v1/me")) == (405, "method_not_allowed")
+    for method in ("PROPFIND", "TRACE"):
+        assert problem(ann.request(method, "/v1/me")) == (405, "method_not_allowed")
     options = ann.request("OPTIONS", "/v1/me")
     assert (options.status_code, options.content) == (204, b"")
     assert options.headers["allow"] == answer.headers["allow"]

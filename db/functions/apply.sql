@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '0f68c17b8c3a52d3afc4fac740855e5faa8e5fe03dfbce12207076e83a9b55cb';
+set local pgroster.functions_digest = '17abb22e193199df5758563cc2874be8fe70d7af9c37e6b4b15643d894fb65f3';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -44,6 +44,7 @@ set local check_function_bodies = off;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/hide_duration.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql
@@ -83,6 +84,7 @@ set local check_function_bodies = off;
 \ir private/require_user.sql
 \ir private/retry_after.sql
 \ir private/revoke_mailed_tokens.sql
+\ir private/roles_as_of.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
 \ir private/run_job.sql
@@ -97,12 +99,15 @@ set local check_function_bodies = off;
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
+\ir private/tg__record_postponement.sql
 \ir private/tg__refuse_moved_end.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_as_of.sql
 \ir private/user_filter.sql
 \ir private/user_reply.sql
 \ir private/uuid_v7.sql
@@ -110,18 +115,23 @@ set local check_function_bodies = off;
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/actions.sql
 \ir audit/append.sql
 \ir audit/create_partitions.sql
 \ir audit/erase_person.sql
+\ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/find_events.sql
 \ir audit/origin_digest.sql
 \ir audit/record_event.sql
+\ir audit/rows_as_of.sql
 \ir audit/tg__erase_only.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/actions.sql
 \ir http/claim_message.sql
 \ir http/count_visit.sql
 \ir http/enter.sql
@@ -154,6 +164,7 @@ set local role roster_owner;
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/user_as_of.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -170,6 +181,8 @@ set local role roster_owner;
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
+\ir api/get_user_history.sql
+\ir api/list_audit_actions.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
 \ir api/list_my_sessions.sql
@@ -236,6 +249,7 @@ set local check_function_bodies = on;
 \ir private/fold.sql
 \ir private/forget_failed_logins.sql
 \ir private/has_permission.sql
+\ir private/hide_duration.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/is_dba.sql
@@ -275,6 +289,7 @@ set local check_function_bodies = on;
 \ir private/require_user.sql
 \ir private/retry_after.sql
 \ir private/revoke_mailed_tokens.sql
+\ir private/roles_as_of.sql
 \ir private/rotate_refresh_token.sql
 \ir private/route_tags.sql
 \ir private/run_job.sql
@@ -289,12 +304,15 @@ set local check_function_bodies = on;
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
+\ir private/tg__record_postponement.sql
 \ir private/tg__refuse_moved_end.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__unverify_phone.sql
 \ir private/update_account.sql
+\ir private/user_as_of.sql
 \ir private/user_filter.sql
 \ir private/user_reply.sql
 \ir private/uuid_v7.sql
@@ -302,18 +320,23 @@ set local check_function_bodies = on;
 \ir private/word_query.sql
 \ir private/words.sql
 set local role roster_audit_owner;
+\ir audit/actions.sql
 \ir audit/append.sql
 \ir audit/create_partitions.sql
 \ir audit/erase_person.sql
+\ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
+\ir audit/find_events.sql
 \ir audit/origin_digest.sql
 \ir audit/record_event.sql
+\ir audit/rows_as_of.sql
 \ir audit/tg__erase_only.sql
 \ir audit/tg__record_change.sql
 \ir audit/tg__refuse_change.sql
 \ir audit/values_digest.sql
 set local role roster_owner;
+\ir http/actions.sql
 \ir http/claim_message.sql
 \ir http/count_visit.sql
 \ir http/enter.sql
@@ -345,6 +368,7 @@ set local role roster_owner;
 \ir admin/set_data_retention.sql
 \ir admin/soft_delete_user.sql
 \ir admin/use_pg_cron.sql
+\ir admin/user_as_of.sql
 \ir api/anonymize_user.sql
 \ir api/assign_role.sql
 \ir api/change_email.sql
@@ -361,6 +385,8 @@ set local role roster_owner;
 \ir api/get_my_consents.sql
 \ir api/get_stats.sql
 \ir api/get_user.sql
+\ir api/get_user_history.sql
+\ir api/list_audit_actions.sql
 \ir api/list_audit_logs.sql
 \ir api/list_my_activity.sql
 \ir api/list_my_sessions.sql

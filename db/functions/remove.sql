@@ -28,11 +28,13 @@ set local role roster_audit_owner;
 set local role roster_owner;
 \ir private/account_words.sql
 \ir private/name_words.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__unverify_phone.sql
 \ir private/tg__refuse_moved_end.sql
 \ir private/current_session_id.sql
+\ir private/tg__record_postponement.sql
 
 -- Once more, now that all is there: a mistake in a body is found with its line.
 set local check_function_bodies = on;
@@ -58,10 +60,12 @@ set local role roster_audit_owner;
 set local role roster_owner;
 \ir private/account_words.sql
 \ir private/name_words.sql
+\ir private/tg__refuse_truncate.sql
 \ir private/tg__touch_user.sql
 \ir private/tg__touch_owner.sql
 \ir private/tg__unverify_phone.sql
 \ir private/tg__refuse_moved_end.sql
 \ir private/current_session_id.sql
+\ir private/tg__record_postponement.sql
 
 \ir finish.sql

@@ -148,6 +148,24 @@ comment on type api.audit_page is 'A page of the audit log, newest first.';
 comment on column api.audit_page.items is 'The rows of this page.';
 comment on column api.audit_page.next_cursor is 'Where the next page starts; null on the last one. (nullable)';
 
+create type api.audit_action as (
+  action  text,
+  kind    text,
+  meaning text,
+  details text
+);
+comment on type api.audit_action is 'A word of the audit log''s vocabulary.';
+comment on column api.audit_action.action is 'What the column `action` holds.';
+comment on column api.audit_action.kind is 'change: of a row of a table; event: anything else.';
+comment on column api.audit_action.meaning is 'What it means.';
+comment on column api.audit_action.details is 'What `details` holds then. (nullable)';
+
+create type api.audit_action_list as (
+  items api.audit_action[]
+);
+comment on type api.audit_action_list is 'The vocabulary of the audit log.';
+comment on column api.audit_action_list.items is 'The actions, by name.';
+
 create type api.role as (
   name        text,
   description text,
@@ -213,6 +231,62 @@ create type api.consent_state as (
 comment on type api.consent_state is 'What a person agrees to now, and how it came to that.';
 comment on column api.consent_state.current is 'The newest declaration of each purpose: it holds.';
 comment on column api.consent_state.history is 'All declarations, newest first.';
+
+create type api.user_history as (
+  id                    uuid,
+  at                    timestamptz,
+  erased_at             timestamptz,
+  email                 text,
+  username              text,
+  status                text,
+  is_email_verified     boolean,
+  is_phone_verified     boolean,
+  failed_login_attempts integer,
+  locked_until          timestamptz,
+  last_login_at         timestamptz,
+  password_changed_at   timestamptz,
+  gdpr_consent_at       timestamptz,
+  data_retention_until  timestamptz,
+  suspended_at          timestamptz,
+  deleted_at            timestamptz,
+  created_at            timestamptz,
+  first_name            text,
+  last_name             text,
+  phone                 text,
+  locale                text,
+  avatar_url            text,
+  metadata              jsonb,
+  roles                 text[],
+  permissions           text[],
+  consents              api.consent[]
+);
+comment on type api.user_history is 'An account as it was at a time. Of an erased person nothing is known but the key, the time of creation and the erasure.';
+comment on column api.user_history.id is 'Key of the account.';
+comment on column api.user_history.at is 'The time that was asked for.';
+comment on column api.user_history.erased_at is 'When the person was erased, also if that was later; everything personal is null then. (nullable)';
+comment on column api.user_history.email is 'Email address as the person wrote it. (nullable)';
+comment on column api.user_history.username is 'Username as the person wrote it. (nullable)';
+comment on column api.user_history.status is 'active, inactive, suspended or deleted. (nullable)';
+comment on column api.user_history.is_email_verified is 'Whether the email address was verified. (nullable)';
+comment on column api.user_history.is_phone_verified is 'Whether the telephone number was verified. (nullable)';
+comment on column api.user_history.failed_login_attempts is 'Failed logins since the last good one. (nullable)';
+comment on column api.user_history.locked_until is 'Until when logins were refused from where nobody had signed in yet. (nullable)';
+comment on column api.user_history.last_login_at is 'Time of the last good login. (nullable)';
+comment on column api.user_history.password_changed_at is 'When the password had last been set. (nullable)';
+comment on column api.user_history.gdpr_consent_at is 'When the person had agreed to the processing of their data. (nullable)';
+comment on column api.user_history.data_retention_until is 'When the account was to be anonymised. (nullable)';
+comment on column api.user_history.suspended_at is 'When the account had been suspended. (nullable)';
+comment on column api.user_history.deleted_at is 'When the account had been deleted. (nullable)';
+comment on column api.user_history.created_at is 'When the account was made.';
+comment on column api.user_history.first_name is 'Given name. (nullable)';
+comment on column api.user_history.last_name is 'Family name. (nullable)';
+comment on column api.user_history.phone is 'Telephone number in international form. (nullable)';
+comment on column api.user_history.locale is 'Preferred language, a BCP 47 tag. (nullable)';
+comment on column api.user_history.avatar_url is 'Address of a picture. (nullable)';
+comment on column api.user_history.metadata is 'The application''s own data, a JSON object. (nullable)';
+comment on column api.user_history.roles is 'Names of the roles that were in force. (nullable)';
+comment on column api.user_history.permissions is 'What those roles allowed then. (nullable)';
+comment on column api.user_history.consents is 'The newest declaration of each purpose. (nullable)';
 
 create type api.statistics as (
   as_of                    timestamptz,

@@ -149,6 +149,10 @@ create domain app.text_version as text
   constraint text_version_length check (char_length(value) between 1 and 32);
 comment on domain app.text_version is 'Version of a text that a person saw, 1 to 32 characters.';
 
+create domain app.audit_action as text
+  constraint audit_action_form check (value ~ '^[a-z_]+\.[a-z_]+$');
+comment on domain app.audit_action is 'What happened, as the audit log names it: a table and inserted, updated or deleted, or an event such as login.failed.';
+
 create domain app.page_size as integer
   constraint page_size_range check (value between 1 and 100);
 comment on domain app.page_size is 'How many items a page may hold: 1 to 100.';

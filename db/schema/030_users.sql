@@ -75,6 +75,7 @@ comment on column app.users.version is 'Grows with every visible change of the u
 comment on column app.users.created_at is 'When the account was made.';
 comment on column app.users.updated_at is 'When the account or the profile last changed.';
 
+\ir ../functions/private/tg__refuse_truncate.sql
 \ir ../functions/private/tg__touch_user.sql
 \ir ../functions/private/tg__touch_owner.sql
 \ir ../functions/private/tg__unverify_phone.sql
@@ -102,6 +103,8 @@ create trigger _100_touch before update on app.users
 create trigger _900_record_change after insert or update or delete on app.users
   for each row execute function audit.tg__record_change(
     'id', 'id', 'password_hash,email_key,username_key', 'version,updated_at,email_key,username_key');
+create trigger _000_refuse_truncate before truncate on app.users
+  for each statement execute function private.tg__refuse_truncate();
 
 create table app.user_profiles (
   user_id    uuid primary key constraint user_profiles_user_id_fkey references app.users on delete cascade,
@@ -150,3 +153,5 @@ create trigger _200_touch_owner after insert or update or delete on app.user_pro
   for each row execute function private.tg__touch_owner();
 create trigger _900_record_change after insert or update or delete on app.user_profiles
   for each row execute function audit.tg__record_change('user_id', 'user_id', '', 'updated_at');
+create trigger _000_refuse_truncate before truncate on app.user_profiles
+  for each statement execute function private.tg__refuse_truncate();

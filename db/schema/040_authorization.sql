@@ -109,13 +109,21 @@ grant select on app.permissions, app.roles, app.role_permissions, app.user_roles
 
 create trigger _900_record_change after insert or update or delete on app.permissions
   for each row execute function audit.tg__record_change('', 'name', '', '');
+create trigger _000_refuse_truncate before truncate on app.permissions
+  for each statement execute function private.tg__refuse_truncate();
 create trigger _100_touch before update on app.roles
   for each row when (old.* is distinct from new.*) execute function private.tg__touch();
 create trigger _900_record_change after insert or update or delete on app.roles
   for each row execute function audit.tg__record_change('', 'id', '', 'version,updated_at');
+create trigger _000_refuse_truncate before truncate on app.roles
+  for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.role_permissions
   for each row execute function audit.tg__record_change('', 'role_id,permission', '', '');
+create trigger _000_refuse_truncate before truncate on app.role_permissions
+  for each statement execute function private.tg__refuse_truncate();
 create trigger _200_touch_owner after insert or update or delete on app.user_roles
   for each row execute function private.tg__touch_owner();
 create trigger _900_record_change after insert or update or delete on app.user_roles
   for each row execute function audit.tg__record_change('user_id', 'user_id,role_id', '', '');
+create trigger _000_refuse_truncate before truncate on app.user_roles
+  for each statement execute function private.tg__refuse_truncate();

@@ -42,6 +42,7 @@ comment on column app.sessions.revoked_at is 'When it was ended early; null whil
 comment on column app.sessions.revoked_reason is 'Why it was ended early.';
 
 create table app.login_sources (
+  id                    uuid primary key default gen_random_uuid(),
   user_id               uuid not null constraint login_sources_user_id_fkey references app.users on delete cascade,
   source                text not null,
   failed_login_attempts integer not null default 0
@@ -49,12 +50,14 @@ create table app.login_sources (
   locked_until          timestamptz,
   last_login_at         timestamptz,
   updated_at            timestamptz not null default private.now(),
-  primary key (user_id, source)
+  constraint login_sources_user_source_key unique (user_id, source)
 );
 create index login_sources_updated_at on app.login_sources (updated_at);
-comment on index app.login_sources_pkey is 'What an account has seen from one source: where user_id = … and source = ….';
+comment on index app.login_sources_pkey is 'One row, as the audit log names it: where id = ….';
+comment on index app.login_sources_user_source_key is 'What an account has seen from one source: where user_id = … and source = ….';
 comment on index app.login_sources_updated_at is 'Sources that have been quiet for long, for cleaning up: where updated_at < ….';
 comment on table app.login_sources is 'From where an account was signed in to, or guessed at: failures lock it for their own source.';
+comment on column app.login_sources.id is 'Key; an address may not stand in the part of the audit log that an erasure leaves.';
 comment on column app.login_sources.user_id is 'Which account.';
 comment on column app.login_sources.source is 'From where: an IPv4 address, an IPv6 /64, or `unknown`.';
 comment on column app.login_sources.failed_login_attempts is 'Failed logins since the last good one from there.';
@@ -156,9 +159,17 @@ create trigger _100_refuse_moved_end before update of expires_at, user_id on app
   for each row execute function private.tg__refuse_moved_end();
 create trigger _900_record_change after insert or update or delete on app.sessions
   for each row execute function audit.tg__record_change('user_id', 'id', 'secret_hash', 'last_used_at');
+create trigger _000_refuse_truncate before truncate on app.sessions
+  for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.refresh_tokens
   for each row execute function audit.tg__record_change(
     'user_id', 'id', 'token_hash,sealed_secret,successor_salt,device_fingerprint', 'successor_salt');
+create trigger _000_refuse_truncate before truncate on app.refresh_tokens
+  for each statement execute function private.tg__refuse_truncate();
+create trigger _900_record_change after insert or update or delete on app.login_sources
+  for each row execute function audit.tg__record_change('user_id', 'id', '', 'updated_at');
+create trigger _000_refuse_truncate before truncate on app.login_sources
+  for each statement execute function private.tg__refuse_truncate();
 
 -- Who counts as an administrator, for the rule that somebody must remain one.
 create view private.admins with (security_barrier) as

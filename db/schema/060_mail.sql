@@ -147,7 +147,19 @@ grant select (id, user_id, channel, template, attempts, next_attempt_at, last_er
 
 create trigger _900_record_change after insert or update or delete on app.password_reset_tokens
   for each row execute function audit.tg__record_change('user_id', 'id', 'token_hash', '');
+create trigger _000_refuse_truncate before truncate on app.password_reset_tokens
+  for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.email_verification_tokens
   for each row execute function audit.tg__record_change('user_id', 'id', 'token_hash', '');
+create trigger _000_refuse_truncate before truncate on app.email_verification_tokens
+  for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.phone_verification_codes
   for each row execute function audit.tg__record_change('user_id', 'id', 'code_hash', '');
+create trigger _000_refuse_truncate before truncate on app.phone_verification_codes
+  for each statement execute function private.tg__refuse_truncate();
+-- To whom a message went is kept nowhere once it is done, and where there is no account nothing would ever erase it.
+create trigger _900_record_change after insert or update or delete on app.outbox
+  for each row execute function audit.tg__record_change(
+    'user_id', 'id', 'recipient,payload,last_error', 'recipient,payload,last_error,attempts,next_attempt_at');
+create trigger _000_refuse_truncate before truncate on app.outbox
+  for each statement execute function private.tg__refuse_truncate();

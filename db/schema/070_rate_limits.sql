@@ -59,5 +59,13 @@ grant select on app.rate_limits to roster_dba;
 
 create trigger _900_record_change after insert or update or delete on app.rate_limit_policies
   for each row execute function audit.tg__record_change('', 'name', '', '');
+create trigger _000_refuse_truncate before truncate on app.rate_limit_policies
+  for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.settings
   for each row execute function audit.tg__record_change('', 'is_only', '', 'updated_at');
+create trigger _000_refuse_truncate before truncate on app.settings
+  for each statement execute function private.tg__refuse_truncate();
+create trigger _900_record_change after insert or update or delete on private.secrets
+  for each row execute function audit.tg__record_change('', 'is_only', 'cursor_key,digest_key', '');
+create trigger _000_refuse_truncate before truncate on private.secrets
+  for each statement execute function private.tg__refuse_truncate();

@@ -33,6 +33,8 @@ grant select on app.consents to roster_user;
 
 create trigger _900_record_change after insert or update or delete on app.consents
   for each row execute function audit.tg__record_change('user_id', 'id', '', '');
+create trigger _000_refuse_truncate before truncate on app.consents
+  for each statement execute function private.tg__refuse_truncate();
 
 create table app.erasures (
   id         uuid primary key default private.uuid_v7(),
@@ -63,3 +65,5 @@ grant select on app.erasures to roster_dba, roster_auditor;
 
 create trigger _900_record_change after insert or update or delete on app.erasures
   for each row execute function audit.tg__record_change('user_id', 'id', '', 'checked_at');
+create trigger _000_refuse_truncate before truncate on app.erasures
+  for each statement execute function private.tg__refuse_truncate();

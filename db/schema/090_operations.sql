@@ -91,3 +91,14 @@ create policy deployed_read on http.deployed for select to roster_authenticator 
 grant select on app.jobs to roster_dba;
 grant update (run_every, run_at, is_enabled, next_run_at) on app.jobs to roster_dba;
 grant select on http.deployed to roster_authenticator;
+
+\ir ../functions/private/tg__record_postponement.sql
+
+-- What a run writes is no event: the table itself says how it went.
+create trigger _900_record_change after insert or update or delete on app.jobs
+  for each row execute function audit.tg__record_change('', 'name', '', 'next_run_at,last_run_at,last_duration,last_result,last_error');
+create trigger _000_refuse_truncate before truncate on app.jobs
+  for each statement execute function private.tg__refuse_truncate();
+create trigger _910_record_postponement after update on app.jobs
+  for each row when (old.next_run_at is distinct from new.next_run_at and old.last_run_at is not distinct from new.last_run_at)
+  execute function private.tg__record_postponement();

@@ -62,6 +62,28 @@ comment on column reporting.v_active_users_summary.verified is 'Living accounts 
 comment on column reporting.v_active_users_summary.registered_last_30_days is 'Accounts made in the last 30 days.';
 comment on column reporting.v_active_users_summary.signed_in_last_30_days is 'Accounts that signed in within the last 30 days.';
 
+-- The owner of a view that counts events reads no more of the log than what leads to nobody.
+set local role roster_audit_owner;
+create policy audit_logs_count on audit.audit_logs for select to roster_owner using (true);
+grant select (id, occurred_at, action, entity, route, request_id, changed_fields, details) on audit.audit_logs to roster_owner;
+set local role roster_owner;
+
+create view reporting.v_audit_events with (security_barrier) as
+  select l.id, l.occurred_at, (l.occurred_at at time zone 'UTC')::date as day, l.action, l.entity, l.route,
+         l.request_id is not null as is_request, l.changed_fields,
+         coalesce(l.details ->> 'reason', l.details ->> 'code', l.details ->> 'policy') as reason
+  from audit.audit_logs l;
+comment on view reporting.v_audit_events is 'What the audit log recorded, without whom it is about and who did it: for counting by day, action, route or reason.';
+comment on column reporting.v_audit_events.id is 'Order of writing.';
+comment on column reporting.v_audit_events.occurred_at is 'When it happened.';
+comment on column reporting.v_audit_events.day is 'The day on which it happened, in UTC.';
+comment on column reporting.v_audit_events.action is 'What happened: <table>.inserted, .updated or .deleted, or an event such as login.failed.';
+comment on column reporting.v_audit_events.entity is 'Table of the changed row; null for an event.';
+comment on column reporting.v_audit_events.route is 'Function that the request called; null in psql.';
+comment on column reporting.v_audit_events.is_request is 'Whether it was done over HTTP.';
+comment on column reporting.v_audit_events.changed_fields is 'Names of the columns that changed.';
+comment on column reporting.v_audit_events.reason is 'Why something was refused: the reason, the problem''s code or the limit''s name.';
+
 insert into app.jobs (name, command, run_every) values
   ('refresh_reporting', 'refresh_reporting', '15 minutes');
 

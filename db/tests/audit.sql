@@ -72,7 +72,7 @@ exception when raise_exception then
 end
 $$;
 select is(pg_temp.rows_of('select pg_temp.undone()'), 0::bigint, 'BR-201: what is rolled back leaves no row');
-select is((select count(distinct transaction_id) from audit.audit_logs), 1::bigint, 'every row has its transaction');
+select is((select count(distinct transaction_id) from audit.audit_logs where occurred_at >= now()), 1::bigint, 'every row has its transaction');
 select ok((select bool_and(l.id > l.before) from (select id, lag(id) over (order by id) as before from audit.audit_logs) l), 'rows are in the order of writing');
 
 -- No secrets
@@ -102,19 +102,19 @@ select is_empty(
 -- Who, when, from where
 select is(pg_temp.last('request_id') || ' ' || pg_temp.last('client_address'), 'request-1 192.0.2.7', 'a row has the request and its address');
 select is(pg_temp.last('database_role'), session_user::text, 'and the database login');
-do $$ begin perform set_config('request.context', jsonb_build_object('user_agent', repeat('x', 500), 'route', 'api.x()')::text, true), audit.record_event('test.happened', pg_temp.id('bob'), '{"a": 1}'); end $$;
+do $$ begin perform set_config('request.context', jsonb_build_object('user_agent', repeat('x', 500), 'route', 'api.x()')::text, true), audit.record_event('email.verified', pg_temp.id('bob'), '{"a": 1}'); end $$;
 select is(length(pg_temp.last('user_agent')), 300, 'a long user agent is cut off');
 select is(pg_temp.last('route') || pg_temp.last('details') || (pg_temp.last('user_id')::uuid = pg_temp.id('bob')), 'api.x(){"a": 1}true', 'an event has its route, its details and whom it is about');
 select is(pg_temp.last('actor_user_id'), pg_temp.id('bob')::text, 'BR-205: and who did it, by their session');
-do $$ begin perform set_config('request.session', 'made up', true), audit.record_event('test.happened'); end $$;
+do $$ begin perform set_config('request.session', 'made up', true), audit.record_event('email.verified'); end $$;
 select is(pg_temp.last('actor_user_id'), null, 'a session that does not exist is nobody');
 update private.clock set shift = '1 hour';
-do $$ begin perform set_config('request.context', '', true), audit.record_event('test.happened'); end $$;
+do $$ begin perform set_config('request.context', '', true), audit.record_event('email.verified'); end $$;
 select ok(abs(extract(epoch from pg_temp.last('occurred_at')::timestamptz - private.now())) < 5, 'the time is the product''s clock');
 select is(pg_temp.last('request_id'), null, 'without a request there is none');
 update private.clock set shift = '0';
-select is(pg_temp.outcome($$select audit.record_event('no dot')$$), '23514', 'an action has a thing and a verb');
-select is(pg_temp.outcome($$select audit.record_event('users.inserted')$$), '23514', 'an event cannot pass for a change');
+select is(pg_temp.outcome($$select audit.record_event('made.up')$$), '22023', 'BR-231: an event that the vocabulary lacks is refused');
+select is(pg_temp.outcome($$select audit.record_event('users.inserted')$$), '22023', 'an event cannot pass for a change');
 
 -- Append-only
 create temp table attempts (statement text);

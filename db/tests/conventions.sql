@@ -8,7 +8,7 @@
 begin;
 set local search_path = pg_catalog, public;
 \ir catalog.psql
-select plan(31);
+select plan(32);
 
 create temp view routes as
   select f.*,
@@ -107,14 +107,10 @@ select is_empty(
 
 create temp table unaudited (name, reason) as values
   ('app.schema_migrations', 'says itself who deployed what when'),
-  ('private.clock', 'zero outside of tests'),
-  ('private.secrets', 'a key that nobody changes'),
-  ('app.login_sources', 'counters; each login and each failure is an event of its own'),
-  ('app.outbox', 'deliveries are not changes of accounts'),
-  ('app.rate_limits', 'counters'),
-  ('app.jobs', 'written at every run; says itself how that went'),
-  ('app.idempotency_keys', 'a cache of answers'),
-  ('http.deployed', 'says itself when'),
+  ('private.clock', 'zero outside of tests; only the owner, who cannot log in, moves it'),
+  ('app.rate_limits', 'counters of addresses, written with every request; a limit that is reached is an event'),
+  ('app.idempotency_keys', 'answers that are kept for a day; what led to them is recorded where it happened'),
+  ('http.deployed', 'says itself when; who may deploy is who may change the functions that record'),
   ('audit.audit_logs', 'the log');
 create temp view audited as
   select r.oid, r.name, r.relname, t.tgtype, t.tgqual, t.tgattr, t.tgnargs,
@@ -127,6 +123,11 @@ select set_eq(
   $$select name from our_relations where kind in ('r', 'p') and not is_partition$$,
   'every table leaves its changes in the log, or stands on the list of those that need not');
 select is_empty('select name from audited intersect select name from unaudited', 'no table stands on that list for nothing');
+select is_empty(
+  $$select a.name from audited a where not exists (
+      select from pg_trigger t where t.tgrelid = a.oid and t.tgname = '_000_refuse_truncate'
+        and t.tgfoid = 'private.tg__refuse_truncate()'::regprocedure and t.tgtype = 34)$$,
+  'and cannot be truncated, which would leave no row');
 select is_empty(
   $$select name from audited where tgtype <> 29 or tgqual is not null or cardinality(tgattr::int2[]) > 0 or tgnargs <> 4$$,
   'the audit trigger sees each row of every insert, update and delete, without a condition');

@@ -1,7 +1,7 @@
 -- What the service's own login gains by hand: settings, roles, tables, shadows. Nothing. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(83);
+select plan(87);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -145,6 +145,8 @@ reset role;
 reset row_security;
 select is(pg_temp.outcome(format('select api.login(''ann'', %L)', http.login_hash('ann'))), 'ok', 'with a hash it signs in as that person: it is what checks passwords');
 select is(pg_temp.outcome('select http.claim_message()'), 'ok', 'it takes messages from the outbox, with the tokens in them: it is what sends them');
+select is(pg_temp.outcome(statement), 'ok', 'nobody keeps a login from being a nuisance: ' || statement)
+from unnest(array['select pg_advisory_xact_lock(1)', 'select lo_create(0)', 'notify pgroster_outbox', 'create temp table nuisance as select 1 as n']) statement;
 
 -- Shadows
 create temp table users (id uuid, username text);

@@ -96,10 +96,9 @@ select pg_temp.lint('a number that counts up is an identity of 64 bits, neither 
 select pg_temp.lint('what is true or false is never unknown',
   $$select c.name from our_columns c where c.kind in ('r', 'p') and c.type = 'boolean'::regtype and not c.is_not_null$$,
   'create table app.bad (is_good boolean)', 'app.bad.is_good');
-select pg_temp.lint('a domain checks something, and leaves null to the columns',
-  $$select t.oid::regtype from pg_type t join our_schemas s on s.oid = t.typnamespace where t.typtype = 'd'
-      and (t.typnotnull or not exists (select from pg_constraint k where k.contypid = t.oid and k.contype = 'c'))$$,
-  'create domain app.bad as text', 'app.bad');
+select pg_temp.lint('a domain leaves null to the columns, since an outer join makes nulls of any type',
+  $$select t.oid::regtype from pg_type t join our_schemas s on s.oid = t.typnamespace where t.typtype = 'd' and t.typnotnull$$,
+  'create domain app.bad as text not null', 'app.bad');
 select pg_temp.lint('every constraint has been validated',
   $$select coalesce(nullif(k.conrelid, 0)::regclass::text, k.contypid::regtype::text) || ' ' || k.conname from pg_constraint k
     join our_schemas s on s.oid = k.connamespace where not k.convalidated$$,
@@ -183,6 +182,7 @@ select pg_temp.lint('a view has its caller''s rights',
   'create view app.bad with (security_barrier) as select u.id from app.users u', 'app.bad',
   '{"private.live_sessions": "policies look up identity through it; granted to nobody",
     "private.admins": "counts administrators, whoever asks; granted to nobody",
+    "reporting.v_audit_events": "the reading role has no right on the log behind it",
     "reporting.v_users_complete": "the reading role has no right on the tables behind it"}');
 select pg_temp.lint('nobody reads a materialized view, which has no policies',
   $$select r.name || ' ' || p.rolname from our_relations r, pg_roles p
@@ -227,33 +227,34 @@ select pg_temp.lint('the rights of its owner are nobody''s who can log in or is 
     where f.is_definer and (r.rolcanlogin or r.rolsuper or r.rolbypassrls)$$,
   'create function app.bad() returns void language sql security definer as ''''', 'app.bad()');
 select pg_temp.lint('a request calls functions with their owner''s rights in schema api only',
-  $$select f.signature || ' ' || r.rolname from our_functions f, pg_roles r
+  $$select f.schema || '.' || f.name || ' ' || r.rolname from our_functions f, pg_roles r
     where f.is_definer and f.schema <> 'api' and r.rolname in ('roster_anonymous', 'roster_user') and has_function_privilege(r.oid, f.oid, 'execute')$$,
-  'grant execute on function private.keyed_digest(text) to roster_user', 'private.keyed_digest(text) roster_user',
-  '{"private.authorize(regprocedure) roster_user": "only ever refuses",
-    "private.current_session_id() roster_user": "policies: who one is, known by a secret",
-    "private.current_user_id() roster_user": "policies: who one is, known by a secret",
-    "private.fail(text,integer) roster_anonymous": "only raises",
-    "private.fail(text,integer) roster_user": "only raises",
-    "private.has_permission(text) roster_user": "policies: what one may",
-    "private.lock_own_account() roster_user": "one''s own account, for the length of a transaction",
-    "private.make_cursor(text,jsonb) roster_user": "signs where a list goes on; says nothing of the key",
-    "private.read_cursor(text,text) roster_user": "checks what make_cursor signed",
-    "private.now() roster_anonymous": "the time",
-    "private.now() roster_user": "the time",
-    "private.refuse(text) roster_anonymous": "only refuses",
-    "private.refuse(text) roster_user": "only refuses"}');
+  'grant execute on function private.keyed_digest(text) to roster_user', 'private.keyed_digest roster_user',
+  '{"private.authorize roster_user": "only ever refuses",
+    "private.current_session_id roster_user": "policies: who one is, known by a secret",
+    "private.current_user_id roster_user": "policies: who one is, known by a secret",
+    "private.fail roster_anonymous": "only raises",
+    "private.fail roster_user": "only raises",
+    "private.has_permission roster_user": "policies: what one may",
+    "private.lock_own_account roster_user": "one''s own account, for the length of a transaction",
+    "private.make_cursor roster_user": "signs where a list goes on; says nothing of the key",
+    "private.read_cursor roster_user": "checks what make_cursor signed",
+    "private.now roster_anonymous": "the time",
+    "private.now roster_user": "the time",
+    "private.refuse roster_anonymous": "only refuses",
+    "private.refuse roster_user": "only refuses"}');
 select pg_temp.lint('a function composes SQL only where the tables are not known beforehand',
-  $$select signature from our_functions where code ~* '\mexecute\M'$$,
-  $$create function app.bad(t text) returns void language plpgsql set search_path = pg_catalog, pg_temp as 'begin execute t; end'$$, 'app.bad(text)',
-  '{"admin.use_pg_cron(text)": "calls an extension that most servers do not have",
-    "audit.create_partitions(integer)": "names partitions by their month",
-    "private.delete_some(regclass,text,timestamp with time zone,integer)": "cleans up any table",
-    "private.estimate_users(uuid[],text,text,timestamp with time zone,timestamp with time zone,boolean,text,tsquery)": "explains the query of a list",
-    "private.find_users(text,text,text,timestamp with time zone,timestamp with time zone,boolean,text,jsonb,integer,boolean)": "leaves out what was not asked, so that an index serves; values are bound",
-    "private.personal_data(uuid)": "reads every table that refers to a person",
-    "private.remove_personal_rows(uuid)": "empties every table that refers to a person",
-    "private.run_job(text)": "calls the function of schema admin that a job names"}');
+  $$select schema || '.' || name from our_functions where code ~* '\mexecute\M'$$,
+  $$create function app.bad(t text) returns void language plpgsql set search_path = pg_catalog, pg_temp as 'begin execute t; end'$$, 'app.bad',
+  '{"admin.use_pg_cron": "calls an extension that most servers do not have",
+    "audit.create_partitions": "names partitions by their month",
+    "audit.find_events": "leaves out what was not asked, so that an index serves; values are bound",
+    "private.delete_some": "cleans up any table",
+    "private.estimate_users": "explains the query of a list",
+    "private.find_users": "leaves out what was not asked, so that an index serves; values are bound",
+    "private.personal_data": "reads every table that refers to a person",
+    "private.remove_personal_rows": "empties every table that refers to a person",
+    "private.run_job": "calls the function of schema admin that a job names"}');
 select pg_temp.lint('a function sets nothing beyond its transaction, where the next request would find it',
   $$select signature from our_functions where regexp_replace(source, '--[^\n]*', '', 'g') ~ 'set_config\([^;]*,\s*false\s*\)'
       or code ~* '(?n)^\s*(set\s+(session|role)|reset)\s'$$,

@@ -1,7 +1,7 @@
 -- Reading the audit log. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(17);
+select plan(22);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -41,7 +41,7 @@ do $$ begin perform pg_temp.person(n) from unnest('{ann,audrey,sue}'::text[]) n;
 call pg_temp.grant_role('audrey', 'auditor');
 call pg_temp.grant_role('sue', 'support');
 do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "request_id": "seek"}', true);
-  for i in 1 .. 5 loop perform audit.record_event('test.sought', pg_temp.id('ann'), jsonb_build_object('n', i)); end loop;
+  for i in 1 .. 5 loop perform audit.record_event('phone.verification_failed', pg_temp.id('ann'), jsonb_build_object('n', i)); end loop;
   perform set_config('request.context', '{"address": "192.0.2.8"}', true); end $$;
 create function pg_temp.numbers(parameters text) returns text language plpgsql as $$
 declare
@@ -65,20 +65,28 @@ begin
 end
 $$;
 create function pg_temp.moment(n integer) returns timestamptz language sql security definer as
-  $$ select occurred_at from audit.audit_logs where action = 'test.sought' and details ->> 'n' = moment.n::text $$;
+  $$ select occurred_at from audit.audit_logs where action = 'phone.verification_failed' and details ->> 'n' = moment.n::text $$;
 
 call pg_temp.be('audrey');
-select is(pg_temp.numbers($$action => 'test.sought'$$), '5 4 3 2 1', 'by action, newest first');
+select is(pg_temp.numbers($$action => 'phone.verification_failed'$$), '5 4 3 2 1', 'by action, newest first');
 select is(pg_temp.numbers($$request_id => 'seek'$$), '5 4 3 2 1', 'by request');
-select is(pg_temp.numbers($$action => 'test.sought', user_id => pg_temp.id('ann')$$), '5 4 3 2 1', 'by person');
-select is(pg_temp.numbers($$action => 'test.sought', user_id => pg_temp.id('sue')$$), null, 'and nobody else');
-select is(pg_temp.numbers($$action => 'test.sought', "from" => pg_temp.moment(2), "to" => pg_temp.moment(4)$$), '3 2', 'from is included, to is not');
-select is(pg_temp.numbers($$action => 'test.sought', "limit" => 2$$), '5 4', 'a page at a time');
-select is(pg_temp.numbers($$action => 'no.such'$$), null, 'what is not there is an empty page');
+select is(pg_temp.numbers($$action => 'phone.verification_failed', user_id => pg_temp.id('ann')$$), '5 4 3 2 1', 'by person');
+select is(pg_temp.numbers($$action => 'phone.verification_failed', user_id => pg_temp.id('sue')$$), null, 'and nobody else');
+select is(pg_temp.numbers($$action => 'phone.verification_failed', "from" => pg_temp.moment(2), "to" => pg_temp.moment(4)$$), '3 2', 'from is included, to is not');
+select is(pg_temp.numbers($$action => 'phone.verification_failed', "limit" => 2$$), '5 4', 'a page at a time');
+select is(pg_temp.numbers($$action => 'no_such.thing'$$), null, 'what is not there is an empty page');
 select is(pg_temp.all_pages(3), pg_temp.all_pages(100), 'pages of three hold each row once');
 select is(cardinality(pg_temp.all_pages(7)), (select count(*)::integer from audit.audit_logs), 'and all of them');
 select is(pg_temp.outcome($$select api.list_audit_logs(cursor => 'forged-forged-forged-forged')$$), 'cursor_invalid', 'a forged cursor is refused');
 select is((select (e.entity, e.actor_user_id, e.client_address, e.request_id)::text from unnest((api.list_audit_logs(request_id => 'seek', "limit" => 1)).items) e), '(,,192.0.2.7,seek)', 'a row says from where and in which request');
+
+select is((select count(*) from unnest((api.list_audit_logs(actor_user_id => pg_temp.id('audrey'), "limit" => 100)).items) e where e.actor_user_id = pg_temp.id('audrey')),
+  (select count(*) from audit.audit_logs where actor_user_id = pg_temp.id('audrey')), 'by who did it');
+select is(pg_temp.numbers($$actor_user_id => pg_temp.id('sue')$$), null, 'and nobody else');
+do $$ begin perform set_config('test.cursor', (api.list_audit_logs(action => 'phone.verification_failed', "limit" => 2)).next_cursor, true); end $$;
+select is(pg_temp.numbers(format($$action => 'phone.verification_failed', cursor => %L$$, current_setting('test.cursor'))), '3 2 1', 'a cursor goes on where the page ended');
+select is(pg_temp.outcome(format('select api.list_audit_logs(%s, cursor => %L)', filters, current_setting('test.cursor'))), 'cursor_invalid', 'BR-232: and belongs to its filters, not to ' || filters)
+from unnest(array['action => ''login.failed''', 'action => ''phone.verification_failed'', request_id => ''seek''']) filters;
 
 call pg_temp.be('sue');
 select is((api.list_audit_logs()).items, '{}', 'without audit:read row-level security shows nothing');

@@ -17,17 +17,17 @@ begin
 end
 $$;
 
-select is(pg_temp.register('eve@example.org', 'eve'), 'ok 202 ', 'BR-017: a private registration is accepted without an answer');
+select is(pg_temp.register('eve@example.org', 'eve'), 'ok 202 {"Answer-After": "250"}', 'BR-017: a private registration is accepted without an answer');
 select is((select u.status::text from app.users u where u.username = 'eve'), 'inactive', 'the account is made');
 select is((select count(*) from pg_temp.mails('verify_email', 'eve@example.org')), 1::bigint, 'its owner gets the mail that every registration sends');
 select is((select c.purpose::text from app.consents c where c.user_id = pg_temp.id('eve')), 'data_processing', 'the consent is on record');
-select is(pg_temp.register('ANN@example.org', 'fay'), 'ok 202 ', 'BR-017: a taken address gets the same answer');
+select is(pg_temp.register('ANN@example.org', 'fay'), 'ok 202 {"Answer-After": "250"}', 'BR-017: a taken address gets the same answer');
 select is((select count(*) from pg_temp.mails('email_already_used', 'ann@example.org')), 1::bigint, 'BR-017: its owner is told by mail, at the address as they wrote it');
 select is(private.find_user('fay'), null, 'no account is made');
-select is(pg_temp.register('gil@example.org', 'ANN'), 'ok 202 ', 'BR-017: a taken username gets the same answer');
+select is(pg_temp.register('gil@example.org', 'ANN'), 'ok 202 {"Answer-After": "250"}', 'BR-017: a taken username gets the same answer');
 select is((select m ->> 'username' from pg_temp.mails('username_already_used', 'gil@example.org') m), 'ANN', 'BR-017: and its mail says which name is taken');
 select is(private.find_user('gil@example.org'), null, 'no account is made for that either');
-select is(pg_temp.register('ann@example.org', 'ann'), 'ok 202 ', 'BR-017: both taken gets the same answer');
+select is(pg_temp.register('ann@example.org', 'ann'), 'ok 202 {"Answer-After": "250"}', 'BR-017: both taken gets the same answer');
 select is((select count(*) from app.users), 2::bigint, 'and leaves nothing');
 -- Whoever registers Ann's address with a new name, and then the name once more with an address of their own, learns nothing:
 select is(pg_temp.register('ann@example.org', 'probe'), pg_temp.register('probe1@example.org', 'probe'), 'BR-017: a name that was tried with a taken address');
@@ -41,7 +41,7 @@ do $$ begin
   end loop;
 end $$;
 select ok((select count(*) from app.outbox o where o.template = 'email_already_used' and o.user_id = pg_temp.id('ann')) <= 3, 'BR-407: the owner of a taken address is not flooded');
-select is(pg_temp.register('ann@example.org', 'again'), 'ok 202 ', 'BR-017: and the answer stays the same');
+select is(pg_temp.register('ann@example.org', 'again'), 'ok 202 {"Answer-After": "250"}', 'BR-017: and the answer stays the same');
 
 -- Public registration names what is taken
 update app.settings set registration = 'public';

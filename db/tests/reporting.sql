@@ -2,7 +2,7 @@
 begin;
 set local search_path = pg_catalog, public;
 \ir catalog.psql
-select plan(21);
+select plan(25);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -44,7 +44,10 @@ update app.users set status = 'deleted', deleted_at = now() where username = 'ca
 update app.users set created_at = now() - interval '31 days' where username in ('carl', 'dora');
 update app.user_profiles set first_name = 'Ann' where user_id = pg_temp.id('ann');
 insert into app.user_roles (user_id, role_id, expires_at) select pg_temp.id('ann'), id, case name when 'auditor' then now() - interval '1 day' end from app.roles where name in ('support', 'auditor');
-do $$ begin perform admin.refresh_reporting(); end $$;
+do $$ begin
+  perform admin.refresh_reporting(), set_config('request.context', '{"address": "192.0.2.7", "request_id": "r", "route": "api.x()"}', true);
+  perform api.login('nobody', pg_temp.hash('nobody'));
+end $$;
 
 grant select on our_relations, secret_columns to public;
 create role pgroster_test_report login;
@@ -58,6 +61,10 @@ select is(pg_temp.column_names('reporting.v_users_complete'),
   'the columns are these, in this order: tools rely on them');
 select is(pg_temp.column_names('reporting.v_active_users_summary'),
   'as_of users active inactive suspended deleted locked verified registered_last_30_days signed_in_last_30_days', 'and of the summary these');
+select is(pg_temp.column_names('reporting.v_audit_events'), 'id occurred_at day action entity route is_request changed_fields reason', 'of events these: nobody''s values, and nobody''s id');
+select is((select (day = (now() at time zone 'UTC')::date, action, is_request, count(*))::text from reporting.v_audit_events where action = 'account.registered' group by day, action, is_request), '(t,account.registered,t,4)', 'BR-233: events are counted by day and kind');
+select is((select reason || ' ' || coalesce(route, '-') from reporting.v_audit_events where action = 'login.failed'), 'unknown api.x()', 'BR-233: and by reason and route');
+select is_empty($$select action from reporting.v_audit_events e where e::text ~ '(ann|example\.org|192\.0\.2)'$$, 'BR-233: without what leads to anybody');
 select is_empty(
   $$select r.name, verb from our_relations r, unnest('{select from %s,insert into %s default values,delete from %s,truncate %s}'::text[]) verb
     where r.kind in ('r', 'p', 'v', 'm') and (r.schema <> 'reporting' or verb !~ '^select') and pg_temp.outcome(format(verb, r.name)) not in ('42501', '42809', '55000')$$,

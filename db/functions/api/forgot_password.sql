@@ -9,6 +9,7 @@ as $$
 declare
   v_account app.users;
 begin
+  perform private.hide_duration('100 ms');
   v_account := private.lock_account(forgot_password.email);
   if not private.count_mail(forgot_password.email) then
     return;

@@ -17,6 +17,7 @@ $$;
 comment on function api.list_user_sessions(uuid, text, app.page_size) is $$
 @http GET /v1/users/{id}/sessions
 @permission sessions:manage
+@audit user_sessions.read id
 @errors not_found cursor_invalid
 
 List an account's open sessions, newest first.

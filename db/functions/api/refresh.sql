@@ -25,6 +25,8 @@ begin
   if v_obstacle = 'token_reused' then
     perform private.end_session(v_session.id, 'token_reused');
     perform audit.record_event('refresh_token.reused', v_session.user_id, jsonb_build_object('session_id', v_session.id));
+  elsif v_obstacle is not null then
+    perform audit.record_event('refresh_token.refused', v_session.user_id, jsonb_build_object('code', v_obstacle));
   end if;
   if v_obstacle is not null then
     perform private.refuse(v_obstacle);

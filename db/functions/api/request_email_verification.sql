@@ -8,6 +8,7 @@ as $$
 declare
   v_account app.users;
 begin
+  perform private.hide_duration('100 ms');
   v_account := private.lock_account(request_email_verification.email);
   if not private.count_mail(request_email_verification.email) then
     return;

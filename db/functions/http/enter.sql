@@ -12,7 +12,7 @@ declare
   v_session private.live_sessions;
   v_role    text := 'roster_anonymous';
 begin
-  perform set_config('request.context', (context - 'session' || jsonb_build_object('route', enter.route::text))::text, true),
+  perform set_config('request.context', (context - '{session,arguments,problem}'::text[] || jsonb_build_object('route', enter.route::text))::text, true),
           set_config('request.session', coalesce(context ->> 'session', ''), true);
 
   -- The second statement of a request with a password belongs to the request that has been counted already.
@@ -41,16 +41,23 @@ begin
   end if;
 
   if v_refusal is not null then
-    perform audit.record_event('request.refused', v_session.user_id, jsonb_build_object('code', v_refusal));
+    perform audit.record_event('request.refused', v_session.user_id, jsonb_build_object(
+      'code', case when context ->> 'problem' = 'token_invalid' then 'token_invalid' else v_refusal end));
     perform private.refuse(v_refusal);
     return null;
   end if;
-  if v_tags.audit is not null and context ->> 'stage' is distinct from 'prepare' then
-    perform audit.record_event(v_tags.audit, v_session.user_id);
+  if context ? 'problem' then
+    -- The operation raised it, and with it went whatever would have said so.
+    perform audit.record_event('request.refused', v_session.user_id, jsonb_build_object('code', p.code))
+    from http.problems() p where p.code = context ->> 'problem' and p.status in (401, 403);
+  elsif v_tags.audit is not null and context ->> 'stage' is distinct from 'prepare' then
+    perform audit.record_event(
+      v_tags.audit, coalesce(context #>> '{arguments,user_id}', context #>> '{arguments,id}', v_session.user_id::text)::uuid,
+      nullif(jsonb_strip_nulls((context -> 'arguments') - '{user_id,id}'::text[]), '{}'));
   end if;
   return v_role;
 end
 $$;
-comment on function http.enter(regprocedure, jsonb) is 'Admits a request to a route and returns the database role to run it as, or null after a refusal. context: session (secret id), address, user_agent, request_id, stage.';
+comment on function http.enter(regprocedure, jsonb) is 'Admits a request to a route and returns the database role to run it as, or null after a refusal. context: session (secret id), address, user_agent, request_id; stage: prepare before the operation, call after that; arguments that an audited read keeps, `id` or `user_id` being whom it is about; problem: what the operation raised.';
 revoke all on function http.enter(regprocedure, jsonb) from public;
 grant execute on function http.enter(regprocedure, jsonb) to roster_authenticator;

@@ -8,10 +8,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_subject text := private.mail_subject(count_mail.recipient);
-  v_count   record := private.count_request('mail', v_subject);
+  v_policy  text;
+  v_count   record;
 begin
-  if v_count.is_allowed then
-    v_count := private.count_request('mail_daily', v_subject);
+  foreach v_policy in array array['mail', 'mail_daily'] loop
+    v_count := private.count_request(v_policy, v_subject);
+    exit when not v_count.is_allowed;
+  end loop;
+  if v_count.is_first_refusal then
+    perform audit.record_event('request.rate_limited', null, jsonb_build_object('policy', v_policy));
   end if;
   if is_told and not v_count.is_allowed then
     perform private.set_header('Retry-After', v_count.reset_seconds::text);

@@ -8,7 +8,7 @@ as $$
 begin
   insert into app.login_sources as l (user_id, source, last_login_at)
   values (record_login.user_id, private.login_source(), private.now())
-  on conflict on constraint login_sources_pkey do update set
+  on conflict on constraint login_sources_user_source_key do update set
     failed_login_attempts = 0, locked_until = null, last_login_at = private.now(), updated_at = private.now();
   update app.users u set
     failed_login_attempts = case when u.locked_until > private.now() then u.failed_login_attempts else 0 end,

@@ -12,6 +12,7 @@ declare
   v_code  text;
   v_owner uuid;
 begin
+  perform private.hide_duration('250 ms');  -- more than it takes to hash the password and to make the account
   begin
     perform private.welcome(private.create_account(
       register_privately.email, register_privately.username, register_privately.password_hash,

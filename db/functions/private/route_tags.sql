@@ -6,7 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   select substring(d.description from '(?n)^@permission[ \t]+(\S+)[ \t]*$'),
-         substring(d.description from '(?n)^@audit[ \t]+(\S+)[ \t]*$'),
+         substring(d.description from '(?n)^@audit[ \t]+(\S+)'),
          substring(d.description from '(?n)^@rate_limit[ \t]+(\S+)[ \t]*$')
   into permission, audit, rate_limit
   from pg_description d

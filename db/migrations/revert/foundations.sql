@@ -4,7 +4,7 @@
 begin;
 set local role roster_owner;
 drop table app.settings;
-drop domain app.page_size, app.text_version, app.purpose, app.phone_code, app.role_description, app.permission_name,
+drop domain app.page_size, app.audit_action, app.text_version, app.purpose, app.phone_code, app.role_description, app.permission_name,
   app.role_name, app.user_status, app.device_name, app.identifier,
   app.count_kind, app.user_sort, app.metadata, app.web_url, app.locale, app.phone, app.person_name, app.password_hash,
   app.username, app.email;

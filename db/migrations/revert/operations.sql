@@ -4,5 +4,6 @@ begin;
 set local role roster_owner;
 drop type http.password_rules;
 drop table http.deployed, app.idempotency_keys, app.jobs;
+drop function if exists private.tg__record_postponement;
 delete from app.schema_migrations where step = 'operations';
 commit;
