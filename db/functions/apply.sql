@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '17abb22e193199df5758563cc2874be8fe70d7af9c37e6b4b15643d894fb65f3';
+set local pgroster.functions_digest = '070cbf05b91ec452489d88eeaf16c9f099748c99196ccdbe886692f257f4b389';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -119,6 +119,8 @@ set local role roster_audit_owner;
 \ir audit/append.sql
 \ir audit/create_partitions.sql
 \ir audit/erase_person.sql
+\ir audit/estimate_events.sql
+\ir audit/event_filter.sql
 \ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
@@ -324,6 +326,8 @@ set local role roster_audit_owner;
 \ir audit/append.sql
 \ir audit/create_partitions.sql
 \ir audit/erase_person.sql
+\ir audit/estimate_events.sql
+\ir audit/event_filter.sql
 \ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
