@@ -7,10 +7,10 @@ READY := .venv/.ready
 PGROSTER := .venv/bin/python -m api.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check format docs bench migrate rollback seed psql doctor clean
+.PHONY: help run test test-slow test-faults check format docs bench bench-audit migrate rollback seed psql doctor clean
 
 help: ## show what there is to run
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## start everything on http://127.0.0.1:8000 (WORKERS=2 for two processes)
 	@exec $(PGROSTER) serve --migrate --seed --workers $(WORKERS)
@@ -20,6 +20,9 @@ test: $(READY) ## run the tests on throw-away servers (ARGS="-k login" picks som
 
 test-slow: $(READY) ## run the tests including the slow ones
 	@.venv/bin/python -m pytest $(TEST_JOBS) -m "slow or not slow" $(ARGS)
+
+test-faults: $(READY) ## kill, cut off and fill up everything, and look whether anything is broken
+	@.venv/bin/python -m pytest $(TEST_JOBS) -m "slow or not slow" -rP tests/test_invariants.py tests/test_workers.py tests/test_*_faults.py tests/test_storm.py $(ARGS)
 
 check: $(READY) ## lint, formatting, types, and whether docs/reference is up to date
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/python -m api.documents
@@ -32,6 +35,9 @@ docs: $(READY) ## write docs/reference anew from the database's own comments
 
 bench: $(READY) ## measure one request against its alternatives
 	@.venv/bin/python -m bench.one_request $(ARGS)
+
+bench-audit: $(READY) ## measure what the audit log costs (ARGS="--rows 10000000" for a long one)
+	@.venv/bin/python -m bench.audit $(ARGS)
 
 migrate: $(READY) ## bring the database's schema and functions up to date
 	@$(PGROSTER) migrate $(ARGS)

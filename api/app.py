@@ -22,6 +22,7 @@ from api.keyring import Keyring
 from api.operations import CatalogError
 from api.passwords import Hasher
 from api.reload import Reloader, load
+from api.sealing import Sealer
 from api.settings import OperatorError, Settings
 from api.settings import load as load_settings
 from api.state import RouteSet, Service
@@ -137,6 +138,7 @@ class Application:
             ),
             keyring=keyring,
             tokens=Tokens(keyring.keys, settings.origin, settings.audience, keyring.changed),
+            sealer=Sealer(settings.sealing_keys),
             refresh=self._refresh,
         )
         self._service = service

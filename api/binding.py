@@ -20,10 +20,17 @@ from api.grammar import HEADERS, Password
 from api.operations import Encoding, Operation
 from api.password_rules import LENGTH_MAX, LENGTH_MIN, length_error
 from api.passwords import CHECKED_LENGTH_MAX
+from api.totp import DIGITS
 
 MAX_QUERY_FIELDS = 64
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+_PASSWORD: Schema = {"type": "string", "minLength": 1, "maxLength": CHECKED_LENGTH_MAX}
+_CODE: Schema = {
+    "type": "string",
+    "pattern": f"^[0-9]{{{DIGITS}}}$",
+    "description": f"The {DIGITS} digits that the authenticator app shows.",
+}
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -163,7 +170,7 @@ def request_schema(operation: Operation) -> Schema:
     properties = {argument.name: argument.schema for argument in operation.at("query", "header", "body")}
     required = [argument.name for argument in operation.at("query", "header", "body") if argument.required]
     for password in operation.passwords:
-        properties[password.key] = {"type": "string", "minLength": 1, "maxLength": CHECKED_LENGTH_MAX}
+        properties[password.key] = _CODE if password is operation.tags.totp else _PASSWORD
         if is_password_required(operation, password):
             required.append(password.key)
     return _object_of(properties) | {"required": required}
@@ -174,7 +181,9 @@ def _object_of(properties: dict[str, Schema]) -> Schema:
 
 
 def password_schema(operation: Operation, password: Password) -> Schema:
-    """What the document says of a password field."""
+    """What the document says of a password or a code."""
+    if password is operation.tags.totp:
+        return _CODE | {"writeOnly": True}
     schema: Schema = {"type": "string", "format": "password", "writeOnly": True}
     if password is operation.tags.hash:
         least = operation.password_length_min
@@ -188,7 +197,7 @@ def password_schema(operation: Operation, password: Password) -> Schema:
 
 
 def is_password_required(operation: Operation, password: Password) -> bool:
-    """A password to check always is; a new one is where the function wants its hash."""
+    """A password to check always is; a new one, or a code, is where the function wants what it becomes."""
     if password is operation.tags.verify:
         return True
     return any(argument.required for argument in operation.arguments if argument.name == password.argument)

@@ -11,6 +11,8 @@ from psycopg.rows import dict_row
 
 ROUTE_SCHEMA = "api"
 SEAM_SCHEMA = "http"
+PROBLEM_TYPE = "problem_"
+"""How the name of a composite type of schema `api` begins that holds the members of a problem; the code follows."""
 _DEPLOYED = "select functions_digest from http.deployed"
 _QUESTIONS = (
     "select * from http.routes()",
@@ -112,6 +114,10 @@ class Catalog:
     limits: dict[str, LimitFacts]
     events: frozenset[str]
     digest: str | None
+
+    def problem_types(self) -> list[int]:
+        """The types that hold members of problems."""
+        return [oid for oid, t in self.types.items() if t.schema == ROUTE_SCHEMA and t.name.startswith(PROBLEM_TYPE)]
 
 
 async def read(connection: AsyncConnection[Any]) -> Catalog:

@@ -1,4 +1,5 @@
-"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `import`, `routes`, `keys`, `psql`, `doctor`.
+"""The command line: `pgroster serve`, `migrate`, `rollback`, `seed`, `import`, `reseal`, `routes`, `keys`, `audit`,
+`psql`, `doctor`.
 
 A failure that the operator can mend is one line on stderr and a non-zero exit code, never a traceback.
 """
@@ -14,7 +15,7 @@ import click
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from api import doctor, loading, migrate, rotation, screens, seeds, serve, settings, strangers
+from api import audit, doctor, loading, migrate, resealing, rotation, screens, seeds, serve, settings, strangers
 from api.embedded import Server, running
 from api.servers import check_migratable
 from api.settings import OperatorError, Settings
@@ -32,6 +33,9 @@ class Commands(click.Group):
             ctx.exit(error.exit_code)
         except PermissionError as error:
             click.echo(f"pgroster: no permission for {error.filename}; run as the account that made it", err=True)
+            ctx.exit(1)
+        except psycopg.errors.InsufficientPrivilege as error:
+            click.echo(f"pgroster: {error.diag.message_primary}; set DATABASE_URL to a login that may", err=True)
             ctx.exit(1)
         except psycopg.OperationalError as error:
             click.echo(f"pgroster: lost the database: {' '.join(str(error).split())}", err=True)
@@ -157,6 +161,18 @@ def import_command(path: Path, is_rehearsal: bool, report: Path | None, as_json:
         raise SystemExit(0 if loading.load(server.admin_dsn, path, report, is_rehearsal, as_json) else 1)
 
 
+@main.command("reseal")
+def reseal_command() -> None:
+    """Make a new key for the secrets of second factors and encrypt all of them anew."""
+    chosen = settings.load()
+    with running(chosen) as server:
+        require_migrated(server)
+        count, unneeded = resealing.reseal(server.admin_dsn, chosen.sealing_keys)
+    click.echo(f"sealed {count} secret(s) anew")
+    for path in unneeded:
+        click.echo(f"no longer needed but for older backups: {path}")
+
+
 @main.command("routes")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def routes_command(as_json: bool) -> None:
@@ -189,6 +205,9 @@ def doctor_command(as_json: bool) -> None:
     checks = doctor.examine()
     screens.show_json([asdict(check) for check in checks]) if as_json else screens.show_checks(checks)
     raise SystemExit(1 if any(check.state == "fail" for check in checks) else 0)
+
+
+main.add_command(audit.group)
 
 
 if __name__ == "__main__":

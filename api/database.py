@@ -16,14 +16,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg import AsyncConnection, generators
+from psycopg import AsyncConnection, generators, waiting
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from api.errors import RETRY_AFTER, ConflictError, Problem, RoutesReplacedError, describe, of_database
+from api.errors import READ_ONLY, RETRY_AFTER, ConflictError, Problem, RoutesReplacedError, describe, of_database
 from api.statements import Statement
 
 log = logging.getLogger("pgroster.database")
@@ -40,11 +40,14 @@ WAITING_FACTOR = 32
 ATTEMPTS = 4
 """How often a statement is sent that loses against other transactions: once and three times more."""
 _LOGGED = frozenset({"internal_error", "database_unavailable", "timeout"})
+_INTERVAL = 0.1
+"""Seconds between two looks for whether the wait was cancelled, as psycopg has it."""
 _CONNECTION: dict[str, Any] = {
     "connect_timeout": 2,
     "keepalives_idle": 10,
     "keepalives_interval": 3,
     "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds; else what is lost in the network is waited for a quarter of an hour
     "fallback_application_name": "pgroster",
 }
 
@@ -111,25 +114,32 @@ class Database:
             json.loads(claims) if claims else None,
         )
 
-    async def value(self, question: Statement) -> str | None:
+    async def value(self, question: Statement, seconds: float = STATEMENT_TIMEOUT) -> str | None:
         """The first value of the answer as text, for the service's own questions. Raises as call() does."""
-        result = await self._run(question, [])
+        result = await self._run(question, [], seconds)
         value = result.get_value(0, 0) if result.ntuples else None
         return value.decode() if value is not None else None
 
-    async def _run(self, statement: Statement, parameters: Sequence[bytes | None]) -> PGresult:
+    async def _run(
+        self, statement: Statement, parameters: Sequence[bytes | None], seconds: float = STATEMENT_TIMEOUT
+    ) -> PGresult:
         connection = await self._take()
         self._busy += 1
         try:
-            async with asyncio.timeout(STATEMENT_TIMEOUT):
+            async with asyncio.timeout(seconds):
                 return await self._send(connection, statement, parameters)
         except TimeoutError:
-            await connection.close()
+            if seconds >= STATEMENT_TIMEOUT:
+                await self._pool.drain()  # where one connection has gone silent, the others have as well
             raise Problem("timeout", headers=dict(RETRY_AFTER)) from None
         except psycopg.Error as error:
+            if error.sqlstate == READ_ONLY:
+                await connection.close()  # after a failover the next connection finds the new primary
             raise _explained(error) from None
         finally:
             self._busy -= 1
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                await connection.close()
             await self._pool.putconn(connection)
 
     async def _send(
@@ -164,7 +174,9 @@ async def configure(connection: AsyncConnection[Any]) -> None:
 
 
 async def _result(connection: AsyncConnection[Any]) -> PGresult:
-    result: PGresult = (await connection.wait(generators.execute(connection.pgconn)))[-1]
+    # Not connection.wait(): that would go on for ten seconds after a time-out to cancel what nobody answers.
+    pgconn = connection.pgconn
+    result: PGresult = (await waiting.wait_async(generators.execute(pgconn), pgconn.socket, interval=_INTERVAL))[-1]
     if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
         raise error_from_result(result, encoding="utf-8")
     return result

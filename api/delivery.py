@@ -11,7 +11,7 @@ import random
 import ssl
 import time
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 from uuid import UUID
@@ -20,6 +20,7 @@ import psycopg
 from jinja2 import Environment
 from psycopg import AsyncConnection
 
+from api.database import STATEMENT_TIMEOUT
 from api.links import link_template
 from api.mail import DeliveryError, Kind, Message, environment, mistakes, render
 from api.outlets import Outlet
@@ -98,7 +99,7 @@ async def _work(courier: Courier, listener: Connection, seam: Connection) -> Non
     async with asyncio.TaskGroup() as group:
         for wake in wakes:
             group.create_task(_lane(courier, seam, wake))
-        await listener.execute("listen pgroster_outbox")
+        await _ask(listener, "listen pgroster_outbox")
         while True:
             for wake in wakes:
                 wake.set()
@@ -112,8 +113,8 @@ async def _lane(courier: Courier, seam: Connection, wake: asyncio.Event) -> None
         while True:
             await wake.wait()
             wake.clear()
-            while row := await (await seam.execute(_CLAIM)).fetchone():
-                await _to_its_end(_deliver(courier, seam, outlet, Message(*row)))
+            while rows := await _ask(seam, _CLAIM):
+                await _to_its_end(_deliver(courier, seam, outlet, Message(*rows[0])))
             await outlet.close()
     finally:
         await outlet.close()
@@ -128,8 +129,8 @@ async def _deliver(courier: Courier, seam: Connection, outlet: Outlet, message: 
     if message.id not in courier.unconfirmed:
         if failure := await _attempt(courier, outlet, message):
             values = [message.id, message.attempt, failure.reason, failure.is_final]
-            row = await (await seam.execute(_FAIL, values)).fetchone()
-            facts |= {"reason": failure.reason, "given_up": row is not None and row[0]}
+            ((is_given_up,),) = await _ask(seam, _FAIL, values)
+            facts |= {"reason": failure.reason, "given_up": is_given_up}
             log.warning("a message was not delivered", extra=facts)
             return
         courier.unconfirmed.add(message.id)
@@ -158,8 +159,15 @@ def _traced(error: BaseException) -> dict[str, Any]:
 
 
 async def _finish(courier: Courier, seam: Connection, message_id: UUID) -> None:
-    await seam.execute(_FINISH, [message_id])
+    await _ask(seam, _FINISH, [message_id])
     courier.unconfirmed.discard(message_id)
+
+
+async def _ask(connection: Connection, query: LiteralString, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """The rows of an answer. Raises psycopg.Error, or TimeoutError where the server stays silent."""
+    async with asyncio.timeout(STATEMENT_TIMEOUT):
+        cursor = await connection.execute(query, values)
+        return await cursor.fetchall() if cursor.description else []
 
 
 async def _to_its_end(delivery: Coroutine[Any, Any, None]) -> None:

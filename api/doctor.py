@@ -34,6 +34,10 @@ MISSING_PARTITIONS = """
       where c.relnamespace = pg_catalog.to_regnamespace('audit') and c.relispartition and c.relkind = 'r'
         and right(c.relname, 7) = month)"""
 
+GUARDS = """
+    select count(*) from pg_catalog.pg_event_trigger
+    where evtname in ('pgroster_guard_start', 'pgroster_guard_end', 'pgroster_guard_drop') and evtenabled = 'O'"""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -147,6 +151,7 @@ def database(server: Server) -> Iterator[Check]:
             yield refusal("service login", check_server, server.api_dsn, "roster_authenticator can log in")
             yield server_log(server.api_dsn)
             yield partitions(connection)
+            yield guard(connection)
 
 
 def refusal(name: str, check: Callable[[str], None], dsn: str, found: str) -> Check:
@@ -199,3 +204,12 @@ def partitions(connection: psycopg.Connection) -> Check:
     state: Literal["warn", "fail"] = "fail" if len(months) > 1 else "warn"
     advice = "run: make psql ARGS=\"-c 'select create_audit_partitions()'\""
     return Check("audit partitions", state, f"missing: {', '.join(months)}", advice)
+
+
+def guard(connection: psycopg.Connection) -> Check:
+    """Whether event triggers keep the audit log closed, which only a superuser can install."""
+    row = connection.execute(GUARDS).fetchone()
+    if row == (3,):
+        return Check("audit guard", "ok", "event triggers keep the log closed to all but superusers")
+    found = "no event triggers: whoever migrates, or may make roles, could open the log; its seals would tell"
+    return Check("audit guard", "warn", found, "see docs/audit.md; a superuser can install them")

@@ -36,10 +36,14 @@ RETRY_AFTER = {"Retry-After": "1"}
 _OWN_CLASS = "UM"
 _CONFLICTS = frozenset({"40001", "40P01"})
 _TIMEOUTS = frozenset({"57014", "55P03", "25P03"})
-_LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25006"})
+READ_ONLY = "25006"
+"""What a server says that is a standby, or was told to take no changes."""
+_LOST = frozenset({"57P01", "57P02", "57P03", "57P05", READ_ONLY})
 _BAD_VALUES = frozenset({"22P02", "22P05", "22001", "22003", "22007", "22008", "22021"})
 _REPLACED = frozenset({"42883", "42704", "42P01", "42703", "42804", "3F000", "0A000"})
 _REPLACED_MESSAGES = ("cache lookup failed", "type with OID", "could not find")
+_STORAGE_MESSAGES = ("could not extend file", "could not write")
+"""What storage says whose error PostgreSQL has no state for, such as a used-up quota."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class FieldError:
 
 @dataclass(eq=False)
 class Problem(Exception):
-    """An error for the client. What is None comes from the registry."""
+    """An error for the client. What is None comes from the registry; `members` are its own besides (RFC 9457, 3.2)."""
 
     code: str
     errors: list[FieldError] = field(default_factory=list)
@@ -61,6 +65,7 @@ class Problem(Exception):
     status: int | None = None
     title: str | None = None
     detail: str | None = None
+    members: dict[str, Any] = field(default_factory=dict)
 
 
 class RoutesReplacedError(Exception):
@@ -89,10 +94,12 @@ def of_database(error: psycopg.Error) -> Exception:
         return Problem("timeout", headers=dict(RETRY_AFTER))
     if state in _LOST or state.startswith(("08", "53", "58")):
         return Problem("database_unavailable", headers=dict(RETRY_AFTER))
-    if state in _BAD_VALUES or (state == "23514" and diagnosis.constraint_name):
-        # A missing partition is a check violation as well, but names no constraint.
-        return Problem("invalid_request")
     message = diagnosis.message_primary or ""
+    if state in _BAD_VALUES or (state == "23514" and diagnosis.constraint_name):
+        return Problem("invalid_request")
+    if state == "23514" or (state == "XX000" and message.startswith(_STORAGE_MESSAGES)):
+        # A check violation without a constraint is a partition that the log lacks.
+        return Problem("database_unavailable", headers=dict(RETRY_AFTER))
     if state in _REPLACED or (state == "XX000" and any(part in message for part in _REPLACED_MESSAGES)):
         return RoutesReplacedError()
     return Problem("internal_error")
@@ -114,8 +121,13 @@ def describe(error: psycopg.Error) -> dict[str, Any]:
 
 def of_answer(problem: Mapping[str, Any]) -> Problem:
     """The problem that a function recorded in its answer."""
+    members = {name: value for name, value in problem.items() if name not in ("code", "status", "title", "detail")}
     return Problem(
-        str(problem["code"]), status=problem.get("status"), title=problem.get("title"), detail=problem.get("detail")
+        str(problem["code"]),
+        status=problem.get("status"),
+        title=problem.get("title"),
+        detail=problem.get("detail"),
+        members=members,
     )
 
 
@@ -123,7 +135,7 @@ def render(problem: Problem, registry: Mapping[str, ProblemFacts], request_id: s
     """Status and JSON body of a problem."""
     known = registry.get(problem.code)
     status = problem.status or (known.status if known else 500)
-    body: dict[str, Any] = {
+    body: dict[str, Any] = problem.members | {
         "type": f"urn:pgroster:error:{problem.code}",
         "title": problem.title or (known.title if known else problem.code),
         "status": status,

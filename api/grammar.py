@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Place = Literal["path", "query", "header", "body", "present", "password"]
+Place = Literal["path", "query", "header", "body", "present", "service"]
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SUCCESS_STATUSES = (200, 201, 202, 204)
@@ -25,6 +25,8 @@ _NAME = r"[a-z_][a-z0-9_]*"
 _EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
 _CALL = rf"http\.(?P<function>{_NAME})\((?P<arguments>[a-z0-9_, ]*)\)"
 _HASH = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME})(?: avoiding {_CALL})?")
+_TOTP = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME}) using {_CALL}")
+_TOTP_SECRET = re.compile(rf"into ({_NAME})")
 _VERIFY = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME})(?: upgrading (?P<upgrade>{_NAME}))? using {_CALL}")
 
 
@@ -42,9 +44,10 @@ class Precall:
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """A key of the body that is a password, the argument that gets its hash, and the call that goes before.
+    """A key of the body that is a password or a code, the argument that it fills, and the call that goes before.
 
-    `upgrade` is the argument that gets a fresh hash where the one that was verified is outdated.
+    A password fills its argument with its hash, a code with its time step. `upgrade` is the argument that gets a fresh
+    hash where the one that was verified is outdated.
     """
 
     key: str
@@ -71,8 +74,11 @@ class Tags:
     audit_arguments: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     rate_limit: str | None = None
+    api_keys: str | None = None
     hash: Password | None = None
     verify: Password | None = None
+    totp: Password | None = None
+    totp_secret: str | None = None
     summary: str = ""
     description: str = ""
     seen: set[str] = field(default_factory=set)
@@ -87,12 +93,24 @@ class Tags:
         """Names of the path's placeholders, in order."""
         return [segment[1:-1] for segment in self.segments if segment.startswith("{")]
 
+    @property
+    def tagged(self) -> dict[str, Password]:
+        """The keys of the body that do not reach the database, by their tags, in the order of their checks."""
+        found = {"verify": self.verify, "totp": self.totp, "hash": self.hash}
+        return {name: password for name, password in found.items() if password is not None}
+
+    @property
+    def targets(self) -> list[str]:
+        """The arguments that the service fills."""
+        enrolled = [] if self.totp_secret is None else [self.totp_secret]
+        return [target for password in self.tagged.values() for target in password.targets] + enrolled
+
     def place_of(self, argument: str) -> Place:
         """Where a request carries an argument: decided by its name, the path, the password tags and the method."""
         if argument in self.placeholders:
             return "path"
-        if any(password is not None and argument in password.targets for password in (self.hash, self.verify)):
-            return "password"
+        if argument in self.targets:
+            return "service"
         if argument in HEADERS:
             return "header"
         if argument in PAGING or self.method in ("GET", "DELETE"):
@@ -196,13 +214,23 @@ def _password(form: re.Pattern[str], name: str, example: str) -> Callable[[str, 
     return read
 
 
+def _totp_secret(value: str, tags: Tags) -> None:
+    match = _TOTP_SECRET.fullmatch(value)
+    if match is None:
+        raise GrammarError(f"@totp_secret {value}: write it like @totp_secret into argument")
+    tags.totp_secret = match[1]
+
+
 _READERS: dict[str, Callable[[str, Tags], None]] = {
     "http": _http,
     "status": _status,
     "permission": _word(r"[a-z_]{2,32}:[a-z_]{2,32}", "@permission thing:action"),
     "audit": _audit,
     "errors": _errors,
+    "api_keys": _word("allowed", "@api_keys allowed"),
     "rate_limit": _word(r"[a-z][a-z0-9_]*", "@rate_limit name"),
     "hash": _password(_HASH, "hash", "@hash key into argument [avoiding http.function(argument, …)]"),
     "verify": _password(_VERIFY, "verify", "@verify key into argument [upgrading argument] using http.function(…)"),
+    "totp": _password(_TOTP, "totp", "@totp key into argument using http.function(…)"),
+    "totp_secret": _totp_secret,
 }

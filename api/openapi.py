@@ -9,40 +9,15 @@ from api.catalog import LimitFacts
 from api.checks import Schema
 from api.grammar import HEADERS
 from api.operations import Argument, Operation, OperationSet
+from api.problem_document import PROBLEM, PROBLEM_SCHEMA, component, problem
 from api.service_document import SERVICE_PATHS, header_references
+from api.tokens import API_KEY
 
-PROBLEM = "Problem"
 _EXAMPLES = {
     "uuid": "0190e0c4-9f4a-7c1e-8d2b-5a6f7b8c9d0e",
     "date-time": "2026-01-31T12:00:00+00:00",
     "date": "2026-01-31",
     "password": "correct horse battery staple",
-}
-_PROBLEM_SCHEMA: Schema = {
-    "type": "object",
-    "description": "What went wrong (RFC 9457).",
-    "required": ["type", "title", "status", "code", "detail", "request_id"],
-    "properties": {
-        "type": {"type": "string", "format": "uri", "description": "The code as a URI."},
-        "title": {"type": "string", "description": "What the code means."},
-        "status": {"type": "integer", "description": "The HTTP status."},
-        "code": {"type": "string", "description": "Stable name of the error, for programs."},
-        "detail": {"type": "string", "description": "What to do about it."},
-        "request_id": {"type": "string", "description": "The X-Request-Id of this request."},
-        "errors": {
-            "type": "array",
-            "description": "The fields that do not fit, all of them.",
-            "items": {
-                "type": "object",
-                "required": ["field", "code", "message"],
-                "properties": {
-                    "field": {"type": "string", "description": "Name of the field; empty for the whole request."},
-                    "code": {"type": "string", "description": "Which rule it breaks."},
-                    "message": {"type": "string", "description": "What it should be."},
-                },
-            },
-        },
-    },
 }
 _HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {"description": "Id of the request, also in the log.", "schema": {"type": "string"}},
@@ -72,7 +47,7 @@ def document(routes: OperationSet, origin: str) -> dict[str, Any]:
         "tags": [{"name": name} for name in sorted({_tag(o) for o in routes.operations} | {"service"})],
         "paths": paths,
         "components": {
-            "schemas": dict(sorted(routes.components.items())) | {PROBLEM: _PROBLEM_SCHEMA},
+            "schemas": {n: component(n, s) for n, s in sorted(routes.components.items())} | {PROBLEM: PROBLEM_SCHEMA},
             "headers": _HEADERS,
             "securitySchemes": {
                 "bearer": {
@@ -80,7 +55,13 @@ def document(routes: OperationSet, origin: str) -> dict[str, Any]:
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": "The access token of a sign-in (RFC 6750).",
-                }
+                },
+                "api_key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": f"{API_KEY}…",
+                    "description": "An API key in place of the access token, within its scopes.",
+                },
             },
         },
     }
@@ -94,7 +75,7 @@ def _operation(operation: Operation, routes: OperationSet) -> dict[str, Any]:
         "tags": [_tag(operation)],
         "summary": tags.summary,
         "description": "\n\n".join([part for part in (tags.description, *_notes(operation, routes)) if part]),
-        "security": [] if operation.is_anonymous else [{"bearer": []}],
+        "security": _security(operation),
         "responses": _responses(operation, routes),
     }
     if tags.permission is not None:
@@ -105,6 +86,11 @@ def _operation(operation: Operation, routes: OperationSet) -> dict[str, Any]:
     if body is not None:
         described["requestBody"] = body
     return described
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    schemes = [] if operation.is_anonymous else ["bearer", *(["api_key"] if operation.takes_api_keys else [])]
+    return [{scheme: []} for scheme in schemes]
 
 
 def _notes(operation: Operation, routes: OperationSet) -> list[str]:
@@ -171,7 +157,7 @@ def _responses(operation: Operation, routes: OperationSet) -> dict[str, Any]:
         responses[str(status)] = {
             "description": "\n".join(f"- `{code}`: {routes.catalog.problems[code].title}" for code in sorted(codes)),
             "headers": header_references((*usual, *more)),
-            "content": {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}},
+            "content": {"application/problem+json": {"schema": problem(codes, routes.components)}},
         }
     return responses
 
@@ -182,7 +168,7 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
     codes = {"rate_limited", "internal_error", "busy", "timeout", "database_unavailable", "invalid_request"}
     codes |= {"unsupported_media_type", "malformed_json", "body_too_large"}
     if not operation.is_anonymous:
-        codes |= {"authentication_required", "token_invalid", "session_expired", "forbidden"}
+        codes |= {"authentication_required", "token_invalid", "session_expired", "forbidden", "session_required"}
     if operation.tags.placeholders or operation.returns != "void":
         codes.add("not_found")
     if operation.tags.hash is not None:

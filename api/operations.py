@@ -97,8 +97,13 @@ class Operation:
 
     @property
     def passwords(self) -> list[Password]:
-        """The password fields of its body."""
-        return [p for p in (self.tags.verify, self.tags.hash) if p is not None]
+        """The passwords and codes of its body."""
+        return list(self.tags.tagged.values())
+
+    @property
+    def takes_api_keys(self) -> bool:
+        """Whether an API key may call it, scope permitting."""
+        return not self.is_anonymous and (self.tags.permission is not None or self.tags.api_keys is not None)
 
     def at(self, *places: Place) -> list[Argument]:
         """The arguments that a request carries in these places."""
@@ -120,9 +125,12 @@ def compose(catalog: Catalog, reserved: tuple[str, ...]) -> OperationSet:
     Raises CatalogError with one line for each mistake.
     """
     types = Types(catalog.types)
+    for oid in catalog.problem_types():
+        types.schema(oid)
     seam = {f.name: f for f in catalog.functions if f.schema == SEAM_SCHEMA}
     operations: list[Operation] = []
     reasons = [f"{SEAM_SCHEMA}: {reason}" for reason in refusals.of_registry(catalog)]
+    reasons += refusals.of_problem_types(catalog)
     candidates = [f for f in catalog.functions if f.schema == ROUTE_SCHEMA]
     overloaded = {f.name for f in candidates if sum(g.name == f.name for g in candidates) > 1}
     for function in candidates:
@@ -169,8 +177,8 @@ def _operation(
         callers=function.callers,
         precalls={
             name: _precall(password.precall.arguments, seam[password.precall.function], types)
-            for name, password in (("hash", tags.hash), ("verify", tags.verify))
-            if password is not None and password.precall is not None
+            for name, password in tags.tagged.items()
+            if password.precall is not None
         },
         password_length_min=_password_length_min(tags, types, seam),
     )

@@ -2,20 +2,26 @@
 
 from collections.abc import Iterator
 
-from api.catalog import ROUTE_SCHEMA, SEAM_SCHEMA, Catalog, FunctionFacts
+from api.catalog import PROBLEM_TYPE, ROUTE_SCHEMA, SEAM_SCHEMA, Catalog, FunctionFacts
 from api.errors import CODES
 from api.grammar import Password, Tags
 from api.schemas import Types, UnsupportedTypeError
+from api.totp import SHOWN
 
 PASSWORD_HASH = ("app", "password_hash")
-"""The domain that arguments filled by @hash and @verify must have."""
+TOTP_STEP = ("app", "totp_step")
+SEALED_SECRET = ("app", "sealed_secret")
+_DOMAINS = {"hash": PASSWORD_HASH, "verify": PASSWORD_HASH, "totp": TOTP_STEP, "totp_secret": SEALED_SECRET}
+"""The domain that an argument filled by a tag must have, and that no other argument may have."""
 _PRECALL_RESULTS = {
     "verify": {("pg_catalog", "text"): "text, a hash"},
     "hash": {
         ("pg_catalog", "_text"): "text[], the words to avoid",
         (SEAM_SCHEMA, "password_rules"): f"{SEAM_SCHEMA}.password_rules, the words and the least length",
     },
+    "totp": {("pg_catalog", "jsonb"): "jsonb, the secret and the steps"},
 }
+"""What the function that a tag names may return."""
 _SEAM_FUNCTION = f"{SEAM_SCHEMA}.enter(regprocedure,jsonb)"
 _VOLATILITY = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
 _KINDS = {"p": "a procedure", "a": "an aggregate", "w": "a window function"}
@@ -29,6 +35,13 @@ def of_registry(catalog: Catalog) -> Iterator[str]:
     missing = sorted(CODES - catalog.problems.keys())
     if missing:
         yield f"http.problems() lacks codes that the service uses: {', '.join(missing)}"
+
+
+def of_problem_types(catalog: Catalog) -> Iterator[str]:
+    """Types that declare the members of problems which there are not."""
+    for facts in (catalog.types[oid] for oid in catalog.problem_types()):
+        if facts.name.removeprefix(PROBLEM_TYPE) not in catalog.problems:
+            yield f"{facts.qualified}: it holds the members of no problem: http.problems() has no such code"
 
 
 def of_function(function: FunctionFacts, overloaded: set[str]) -> Iterator[str]:
@@ -58,6 +71,8 @@ def of_tags(function: FunctionFacts, tags: Tags, catalog: Catalog, reserved: tup
         yield f"@audit {tags.audit}: audit.events() has no such event"
     if tags.permission is not None and "roster_anonymous" in function.callers:
         yield "@permission on a route that roster_anonymous may call: nobody without a session has a permission"
+    if tags.api_keys is not None and (tags.permission is not None or function.callers != ("roster_user",)):
+        yield "@api_keys is for routes of roster_user without a @permission: where there is one, a key's scopes decide"
     if tags.segments[0] in reserved or tags.segments[0].startswith("{"):
         yield f"the path {tags.path} collides with the service's own paths"
     if tags.rate_limit is not None and tags.rate_limit not in catalog.limits:
@@ -106,27 +121,38 @@ def of_arguments(function: FunctionFacts, tags: Tags, types: Types) -> Iterator[
 
 
 def of_passwords(function: FunctionFacts, tags: Tags, types: Types, seam: dict[str, FunctionFacts]) -> Iterator[str]:
-    """@hash and @verify that name something wrong, and hashes that no tag guards."""
+    """@hash, @verify, @totp and @totp_secret that name something wrong, and arguments of theirs that no tag guards."""
     arguments = {argument.name: argument for argument in function.arguments if argument.name}
-    tagged = {name: p for name, p in (("hash", tags.hash), ("verify", tags.verify)) if p is not None}
-    targets = [target for password in tagged.values() for target in password.targets]
-    keys = [password.key for password in tagged.values()]
-    if len(set(targets)) < len(targets) or len(set(keys)) < len(keys):
-        yield "@hash and @verify name the same key or argument"
-    for name, password in tagged.items():
+    filled = {name: password.targets for name, password in tags.tagged.items()}
+    if tags.totp_secret is not None:
+        filled["totp_secret"] = [tags.totp_secret]
+        yield from _of_enrolment(function, types)
+    keys = [password.key for password in tags.tagged.values()]
+    if len(set(tags.targets)) < len(tags.targets) or len(set(keys)) < len(keys):
+        yield f"{' and '.join(f'@{name}' for name in filled)} name the same key or argument"
+    for name, targets in filled.items():
         if tags.method in ("GET", "DELETE"):
             yield f"@{name} needs a body, which {tags.method} has not"
-        for target in password.targets:
+        for target in targets:
             if target not in arguments:
                 yield f"@{name}: {target} is no argument of the function"
-            elif _type_name(types, arguments[target].type) != PASSWORD_HASH:
-                yield f"@{name}: argument {target} has to be of domain {'.'.join(PASSWORD_HASH)}"
+            elif _type_name(types, arguments[target].type) != _DOMAINS[name]:
+                yield f"@{name}: argument {target} has to be of domain {'.'.join(_DOMAINS[name])}"
+    for name, password in tags.tagged.items():
         if password.key in arguments:
             yield f"@{name}: the key {password.key} is an argument, too; a plain password may not reach the database"
-        yield from _of_precall(name, password, arguments.keys() - set(targets), seam, types)
+        yield from _of_precall(name, password, arguments.keys() - set(tags.targets), seam, types)
     for argument_name, argument in arguments.items():
-        if _type_name(types, argument.type) == PASSWORD_HASH and argument_name not in targets:
-            yield f"argument {argument_name} is a password hash without @hash or @verify: any request could set it"
+        guards = [f"@{name}" for name, domain in _DOMAINS.items() if domain == _type_name(types, argument.type)]
+        if guards and argument_name not in tags.targets:
+            domain = ".".join(_type_name(types, argument.type))
+            yield f"argument {argument_name} is {domain} without {' or '.join(guards)}: any request could set it"
+
+
+def _of_enrolment(function: FunctionFacts, types: Types) -> Iterator[str]:
+    missing = {"issuer", "account", *SHOWN} - {a.name for a in types.facts[function.returns].attributes}
+    if missing:
+        yield f"@totp_secret: the result has to have {', '.join(sorted(missing))}, where the service shows the secret"
 
 
 def _of_precall(

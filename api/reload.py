@@ -19,7 +19,7 @@ from psycopg import AsyncConnection
 from api import catalog as facts
 from api.binding import Binding
 from api.catalog import Catalog
-from api.database import configure
+from api.database import STATEMENT_TIMEOUT, configure
 from api.openapi import document
 from api.operations import CatalogError, compose
 from api.routes import handler, option_handlers
@@ -30,15 +30,21 @@ from api.statements import compose as compose_statements
 log = logging.getLogger("pgroster.reload")
 
 CHANNEL = b"pgroster_routes"
+LOAD_SECONDS = 30.0
+"""How long to wait for the catalog; a database that is only slow gets through it in one."""
 RECONNECT_AFTER = 2.0
 """Seconds until a lost LISTEN connection is tried again."""
 
 
 async def load(service: Service) -> RouteSet:
     """Read the catalog and build its routes in a thread. Raises CatalogError, or psycopg.Error."""
-    async with await AsyncConnection.connect(service.database.dsn, autocommit=True) as connection:
-        await configure(connection)
-        catalog = await facts.read(connection)
+    try:
+        async with asyncio.timeout(LOAD_SECONDS):
+            async with await AsyncConnection.connect(service.database.dsn, autocommit=True) as connection:
+                await configure(connection)
+                catalog = await facts.read(connection)
+    except TimeoutError:
+        raise psycopg.OperationalError("the database does not answer") from None
     return await asyncio.to_thread(build, service, catalog)
 
 
@@ -109,14 +115,16 @@ class Reloader:
 
     async def _follow(self) -> None:
         async with await AsyncConnection.connect(self._service.database.dsn, autocommit=True) as connection:
-            await connection.execute(b"listen " + CHANNEL)
+            async with asyncio.timeout(STATEMENT_TIMEOUT):
+                await connection.execute(b"listen " + CHANNEL)
             self._is_listening = True
             await self._hear(connection)
 
     async def _hear(self, connection: AsyncConnection[tuple[str | None]]) -> None:
         while True:
             current = self._service.current
-            digest = await facts.read_digest(connection)
+            async with asyncio.timeout(STATEMENT_TIMEOUT):
+                digest = await facts.read_digest(connection)
             if self._service.stale or digest != current.catalog.digest:
                 await self.refresh(current)
             async for _ in connection.notifies(timeout=self._poll, stop_after=1):

@@ -1,6 +1,7 @@
 """Serving over HTTP: one process or several behind one socket, until a signal says stop."""
 
 import http.client
+import logging
 import multiprocessing
 import os
 import signal
@@ -13,13 +14,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from api import logs
 from api.settings import OperatorError, Settings, local_url
 
 if TYPE_CHECKING:
     from api.app import Application
+
+log = logging.getLogger("pgroster.serve")
 
 DRAIN_SECONDS = 30
 READY_SECONDS = 60
@@ -94,16 +97,35 @@ def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], No
     else:
         supervisor = Supervisor(config, sockets=[listener])
         supervisor.run()
-        if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
+        if not supervisor.has_served and any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
             raise SystemExit(STARTUP_FAILURE)
 
 
 class Supervisor(Multiprocess):
     """uvicorn's supervisor of several workers, for which a closed terminal means to stop."""
 
+    has_served = False
+
     def handle_hup(self) -> None:
         """Stop instead of replacing the workers."""
         self.handle_term()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that died, also while they cannot start: the others serve on, and the database comes back.
+
+        uvicorn stops them all with one that does not start; here that holds until all have been ready once.
+        """
+        if self.should_exit.is_set():
+            return
+        self.has_served = self.has_served or all(worker.is_ready() for worker in self.processes)
+        super().keep_subprocess_alive()
+        if self.has_served and self.should_exit.is_set():  # by such a worker: signals are handled elsewhere
+            self.should_exit.clear()
+            for position, worker in enumerate(self.processes):
+                if worker.exitcode == STARTUP_FAILURE:
+                    log.warning("a worker that could not start is tried again")
+                    self.processes[position] = Process(self.config, self.sockets)
+                    self.processes[position].start()
 
 
 def application() -> "Application":

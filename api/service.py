@@ -25,7 +25,12 @@ log = logging.getLogger("pgroster.service")
 
 RESERVED = ("account", "health", "docs", "openapi.json", "metrics")
 """First segments of paths that no function may take; a segment never starts with a dot, so .well-known is safe."""
-_DIGEST = Statement(b"select functions_digest from http.deployed")
+_STATE = Statement(
+    b"select json_build_object('functions', functions_digest, "
+    b"'is_read_only', current_setting('transaction_read_only')::boolean) from http.deployed"
+)
+READY_SECONDS = 2.0
+"""How long the database may take to say that it is there: whoever asks for readiness does not ask for long."""
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _ASSETS = {
     "swagger-ui.css": b"text/css; charset=utf-8",
@@ -96,8 +101,8 @@ async def readiness(service: Service) -> tuple[int, dict[str, Any]]:
     """200 while the database answers and what is deployed in it is what is served; else 503 with the reasons.
 
     `stale` is a deployment or a key file with a mistake in it: the routes or keys from before go on being used, and
-    whoever watches the deployment has to hear of it. `unavailable` is a database that cannot be reached or has no
-    functions.
+    whoever watches the deployment has to hear of it. `unavailable` is a database that cannot be reached, takes no
+    changes (a standby, after a failover) or has no functions.
     """
     routes: dict[str, Any] = {"count": len(service.current.routes), "reasons": list(service.stale)}
     keys = {
@@ -109,10 +114,13 @@ async def readiness(service: Service) -> tuple[int, dict[str, Any]]:
     report: dict[str, Any] = {"status": "stale" if is_stale else "ready", "routes": routes, "keys": keys}
     started = time.perf_counter()
     try:
-        digest = await service.database.value(_DIGEST)
+        state = json.loads(await service.database.value(_STATE, READY_SECONDS) or "{}")
     except (Problem, RoutesReplacedError, ConflictError) as error:
-        state = error.code if isinstance(error, Problem) else "not migrated"
-        return 503, report | {"status": "unavailable", "database": {"status": state}}
+        fault = error.code if isinstance(error, Problem) else "not migrated"
+        return 503, report | {"status": "unavailable", "database": {"status": fault}}
+    if state.get("is_read_only"):
+        return 503, report | {"status": "unavailable", "database": {"status": "read_only"}}
+    digest = state.get("functions")
     report["database"] = {"status": "ok", "milliseconds": round((time.perf_counter() - started) * 1000, 1)}
     report["functions"] = {"deployed": digest, "serving": service.current.catalog.digest}
     if digest is None:

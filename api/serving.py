@@ -1,6 +1,6 @@
 """One request to one operation, in the order in which things may be decided.
 
-1. Read the token and bind the request to the operation's arguments.
+1. Read the token, or pass the API key on, and bind the request to the operation's arguments.
 2. A request that does not fit still passes the door: it is counted, and who may not be here learns only that.
 3. Where passwords are involved, ask what they need and do the hashing, outside the database.
 4. Call. What the function said becomes the answer.
@@ -10,9 +10,11 @@ A route that `roster_anonymous` may call looks at no token: an old one can't kee
 
 import asyncio
 import json
+import logging
 from time import monotonic
 from typing import Any
 
+from api import totp
 from api.answers import Answer, is_unchanged, next_page
 from api.binding import Bound, Incoming
 from api.client import Exchange
@@ -20,8 +22,11 @@ from api.database import Reply
 from api.errors import Problem, of_answer
 from api.operations import Operation
 from api.password_rules import refusal, rules_of
+from api.sealing import SealError
 from api.state import Route, Service
-from api.tokens import TokenError
+from api.tokens import API_KEY, TokenError
+
+log = logging.getLogger("pgroster.serving")
 
 Context = dict[str, Any]
 _REFUSALS = frozenset({401, 403})
@@ -38,8 +43,11 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     context = _context(incoming, exchange)
     try:
         if incoming.token is not None and not route.operation.is_anonymous:
-            claims = service.tokens.verify(incoming.token)
-            context["session"], exchange.user = claims.session, claims.user
+            if incoming.token.startswith(API_KEY):
+                context["api_key"] = incoming.token
+            else:
+                claims = service.tokens.verify(incoming.token)
+                context["session"], exchange.user = claims.session, claims.user
         bound = route.binding.bind(incoming)
         if kept := route.operation.tags.audit_arguments:
             context["arguments"] = {name: bound.arguments[name] for name in kept}
@@ -52,6 +60,10 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     if route.statements.prepare is not None:
         headers = await _prepare(service, route, bound, context)
         context["stage"] = "call"
+    secret: bytes | None = None
+    if (target := route.operation.tags.totp_secret) is not None:
+        secret = totp.new_secret()
+        bound.arguments[target] = service.sealer.seal(secret)
     try:
         reply = await service.database.call(route.statements.call, bound.arguments, context)
     except Problem as problem:
@@ -69,7 +81,7 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
         await asyncio.sleep(begun + int(least) / 1000 - monotonic())
     if reply.problem is not None:
         raise _with_headers(of_answer(reply.problem), headers)
-    return _success(service, route.operation, reply, headers, incoming)
+    return _success(service, route.operation, reply, headers, incoming, secret)
 
 
 def _context(incoming: Incoming, exchange: Exchange) -> Context:
@@ -99,7 +111,7 @@ async def _prepare(service: Service, route: Route, bound: Bound, context: Contex
     if reply.problem is not None:
         raise _with_headers(of_answer(reply.problem), reply.headers)
     facts: dict[str, Any] = json.loads(reply.body or b"{}")
-    new, known = route.operation.tags.hash, route.operation.tags.verify
+    new, known, code = route.operation.tags.hash, route.operation.tags.verify, route.operation.tags.totp
     try:
         if new is not None and new.key in bound.passwords:
             weak = refusal(new.key, bound.passwords[new.key], rules_of(facts.get("hash")))
@@ -111,6 +123,8 @@ async def _prepare(service: Service, route: Route, bound: Bound, context: Contex
             if known.upgrade is not None:
                 fresh = await service.hasher.upgrade(password, stored)
                 bound.arguments[known.upgrade] = fresh if verified is not None else None
+        if code is not None and code.key in bound.passwords:
+            bound.arguments[code.argument] = str(_step_of(service, bound.passwords[code.key], facts.get("totp")))
         if new is not None and new.key in bound.passwords:
             bound.arguments[new.argument] = await service.hasher.hash(bound.passwords[new.key])
     except Problem as problem:
@@ -118,8 +132,24 @@ async def _prepare(service: Service, route: Route, bound: Bound, context: Contex
     return reply.headers
 
 
+def _step_of(service: Service, code: str, facts: dict[str, Any] | None) -> int:
+    """The time step that a code belongs to, of those that the database names."""
+    if facts is None:
+        return totp.NO_STEP
+    try:
+        return totp.step_of(service.sealer.open(facts["secret"]), code, facts["steps"])
+    except SealError as error:
+        log.error("a second factor cannot be checked: %s", error)
+        raise Problem("internal_error") from None
+
+
 def _success(
-    service: Service, operation: Operation, reply: Reply, headers: dict[str, str], incoming: Incoming
+    service: Service,
+    operation: Operation,
+    reply: Reply,
+    headers: dict[str, str],
+    incoming: Incoming,
+    secret: bytes | None,
 ) -> Answer:
     status = reply.status or operation.status
     headers = {"Cache-Control": "no-store"} | headers
@@ -140,6 +170,8 @@ def _success(
             "expires_in": reply.claims["ttl"],
         }
         body = json.dumps(session, ensure_ascii=False).encode()
+    if secret is not None:
+        body = json.dumps(totp.enrolment(secret, json.loads(body)), ensure_ascii=False).encode()
     return Answer(status, body, headers=headers)
 
 

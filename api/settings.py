@@ -120,6 +120,11 @@ class Settings(MailSettings):
             raise ValueError("is no origin like https://accounts.example.com (no path)")
         return f"{parts.scheme}://{parts.netloc}"
 
+    @property
+    def sealing_keys(self) -> Path:
+        """Directory of the keys that encrypt the secrets of second factors."""
+        return self.var / "secrets" / "sealing"
+
 
 def local_url(host: str, port: int) -> str:
     """The address to try from this machine; a host that means "all interfaces" becomes the loopback one."""

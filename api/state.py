@@ -11,6 +11,7 @@ from api.database import Database
 from api.keyring import Keyring
 from api.operations import Operation
 from api.passwords import Hasher
+from api.sealing import Sealer
 from api.settings import Settings
 from api.statements import Statements
 from api.tokens import Tokens
@@ -49,6 +50,7 @@ class Service:
     hasher: Hasher
     keyring: Keyring
     tokens: Tokens
+    sealer: Sealer
     refresh: Callable[["RouteSet"], Awaitable[None]]
     current: RouteSet = field(init=False)
     stale: list[str] = field(default_factory=list)

@@ -19,6 +19,8 @@ from api.bodies import MalformedJSONError, parse
 from api.keys import TOKEN_SECONDS, Key, Keys
 
 TYPE = "at+jwt"
+API_KEY = "pgr_"
+"""How a bearer token begins that is an API key, which only the database can check; a JWT begins with {."""
 MAX_LENGTH = 4096
 """Characters of the longest token that is looked at."""
 LEEWAY = 5
@@ -67,7 +69,7 @@ class Tokens:
             self._known.clear()
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """A new access token. `claims`: sub, sid, client_id, roles, and ttl in seconds."""
+        """A new access token. `claims`: sub, sid, client_id, roles, ttl in seconds, and amr (RFC 8176)."""
         now = int(time.time())
         payload = {
             "iss": self.issuer,
@@ -80,6 +82,7 @@ class Tokens:
             "nbf": now,
             "exp": now + int(claims["ttl"]),
             "roles": claims["roles"],
+            "amr": claims["amr"],
         }
         key = self.keys.signing(now)
         token = jwt.encode(payload, key.private, algorithm=key.algorithm, headers={"typ": TYPE, "kid": key.kid})

@@ -66,6 +66,13 @@ def _mine(walk: "Walk") -> Change | None:
             call("select api.change_phone({})", f"+4178{walk.random.randrange(10**6, 10**7)}"),
             call("select api.change_password({}, {})", HASH, HASH),
             "select api.verify_phone('000000')",
+            call("select api.create_my_api_key({}, '{{}}', null, {})", name, HASH),
+            call(
+                "select case when (api.enrol_mfa({}, {})).issuer is not null"
+                " then api.confirm_mfa(floor(extract(epoch from private.now()) / 30)::bigint) end",
+                f"0123456789abcdef.{'A' * 64}",
+                HASH,
+            ),
             "select api.revoke_my_other_sessions()",
         ]
     )

@@ -68,6 +68,19 @@ def children(pid: int) -> list[int]:
     return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
 
 
+def workers(service: Service) -> list[int]:
+    """The processes of a service of several that answer requests; another child is multiprocessing's own."""
+    return [pid for pid in children(service.process.pid) if is_worker(pid)]
+
+
+def is_worker(pid: int) -> bool:
+    """Whether a child of a service is there and answers requests."""
+    try:
+        return is_running(pid) and b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def is_running(pid: int) -> bool:
     """Whether a process is there and not just waiting to be buried."""
     try:

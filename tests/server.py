@@ -79,7 +79,7 @@ def serving(database: TestDatabase, directory: Path, **environment: str) -> Iter
     Limits are raised out of the way before it starts. `environment` adds settings; `directory` gets VAR and the log.
     """
     database.admin.execute("update app.rate_limit_policies set quota = 1000000")
-    port = free_port()
+    port = int(environment.get("PGROSTER_PORT") or free_port())
     settings = {
         "DATABASE_URL": database.admin_dsn,
         "PGROSTER_AUTHENTICATOR_PASSWORD": "not asked for over the socket",

@@ -27,9 +27,10 @@ class Walked:
         self.walk, self.tables, self.before = walk, tables, before
 
 
-@pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed-{seed}")
+@pytest.fixture(scope="module", params=SEEDS, ids=["same every time", "another every time"])
 def walked(request: pytest.FixtureRequest, template: NoopExecutor) -> Iterator[Walked]:
     """One walk a seed; it fails by itself when something that was undone is in the log."""
+    print(f"PGROSTER_TEST_SEED={request.param}")
     with fresh_database(template) as database:
         walk = Walk(database, Random(request.param))  # noqa: S311 no secret
         tables = watched(database.admin)

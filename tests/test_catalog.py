@@ -50,6 +50,9 @@ GRAMMAR: dict[str, tuple[Probe, str]] = {
     "error code twice": (Probe(tags="@http POST /v1/probes/{id}\n@errors 404 404"), "twice"),
     "malformed @hash": (Probe(tags="@http POST /v1/probes/{id}\n@hash password"), "@hash password"),
     "malformed @verify": (Probe(tags="@http POST /v1/probes/{id}\n@verify password into hash"), "@verify"),
+    "malformed @api_keys": (Probe(tags="@http POST /v1/probes/{id}\n@api_keys yes"), "@api_keys allowed"),
+    "malformed @totp": (Probe(tags="@http POST /v1/probes/{id}\n@totp code into step"), "@totp code"),
+    "malformed @totp_secret": (Probe(tags="@http POST /v1/probes/{id}\n@totp_secret s"), "@totp_secret s"),
     "@verify with a function elsewhere": (
         Probe(tags="@http POST /v1/probes/{id}\n@verify password into hash using private.own_hash()"),
         "@verify",
@@ -203,6 +206,40 @@ MEANING: dict[str, tuple[Probe, str]] = {
         "same key or argument",
     ),
     "a hash that any request could set": (Probe(HASHED), "without @hash or @verify"),
+    "@api_keys where scopes decide": (
+        Probe(tags=f"{POST}\n@permission users:read\n@api_keys allowed"),
+        "a key's scopes decide",
+    ),
+    "@api_keys for everybody": (
+        Probe(tags=f"{POST}\n@api_keys allowed", callers="roster_anonymous, roster_user"),
+        "routes of roster_user",
+    ),
+    "a time step that any request could set": (Probe("id uuid, step app.totp_step"), "without @totp"),
+    "a sealed secret that any request could set": (Probe("id uuid, s app.sealed_secret"), "without @totp_secret"),
+    "@totp into plain text": (
+        Probe("id uuid, step text", tags=f"{POST}\n@totp code into step using http.own_totp()"),
+        "of domain app.totp_step",
+    ),
+    "@totp using a function that gives a hash": (
+        Probe("id uuid, step app.totp_step", tags=f"{POST}\n@totp code into step using http.own_hash()"),
+        "has to return jsonb",
+    ),
+    "@totp whose code is an argument": (
+        Probe("id uuid, step app.totp_step, code text", tags=f"{POST}\n@totp code into step using http.own_totp()"),
+        "the key code is an argument",
+    ),
+    "@totp_secret into plain text": (
+        Probe("id uuid, s text", "api.totp_enrolment", tags=f"{POST}\n@totp_secret into s"),
+        "of domain app.sealed_secret",
+    ),
+    "@totp_secret that is shown to nobody": (
+        Probe("id uuid, s app.sealed_secret", tags=f"{POST}\n@totp_secret into s"),
+        "the result has to have account, issuer, provisioning_uri, qr_code, secret",
+    ),
+    "members of an unknown problem": (
+        Probe(more=f"create type api.problem_nothing as (a text); {COLUMN.replace('shape', 'problem_nothing')}"),
+        "holds the members of no problem",
+    ),
     "avoiding an unknown function": (
         Probe(HASHED, tags=f"{POST}\n@hash password into password_hash avoiding http.my_words()"),
         "no function http.my_words",
@@ -212,7 +249,7 @@ MEANING: dict[str, tuple[Probe, str]] = {
         "no function http.my_hash",
     ),
     "using a function that gives words": (
-        Probe(HASHED, tags=f"{POST}\n@verify password into password_hash using http.own_words()"),
+        Probe(HASHED, tags=f"{POST}\n@verify password into password_hash using http.own_rules()"),
         "has to return text",
     ),
     "avoiding a function that gives a hash": (
@@ -244,7 +281,7 @@ def test_a_malformed_function_is_refused_with_its_name_and_the_reason(
     for line in found:
         function, _, sentence = line.partition(": ")
         assert function.startswith("api.") and sentence and "\n" not in line
-        assert "api.probe(" in line or "api.call_me(" in line, "the line names the function"
+        assert any(name in line for name in ("api.probe(", "api.call_me(", "api.problem_")), "the line names the object"
 
 
 def test_the_same_function_without_the_mistake_is_a_route(connection: Connection) -> None:

@@ -24,7 +24,7 @@ def pgroster(database: TestDatabase, tmp_path: Path) -> Installation:
 def test_help_lists_every_command(pgroster: Installation) -> None:
     done = pgroster.run("--help")
     assert done.returncode == 0
-    for command in ("serve", "migrate", "rollback", "seed", "routes", "keys", "psql", "doctor"):
+    for command in ("serve", "migrate", "rollback", "seed", "reseal", "routes", "keys", "psql", "doctor"):
         assert re.search(rf"^  {command} ", done.stdout, re.MULTILINE), command
 
 
@@ -86,6 +86,14 @@ def test_rollback_of_everything_takes_back_every_step(pgroster: Installation) ->
 
 def test_rollback_to_an_unknown_step_is_refused(pgroster: Installation) -> None:
     assert "no deployed step nowhere" in one_line(pgroster.run("rollback", "--to", "nowhere", "--yes"))
+
+
+def test_reseal_makes_a_key_and_tells_which_is_no_longer_needed(pgroster: Installation) -> None:
+    keys = pgroster.var / "secrets" / "sealing"
+    first, second = pgroster.run("reseal"), pgroster.run("reseal")
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert second.stdout.startswith("sealed 0 secret(s) anew\nno longer needed but for older backups: ")
+    assert len(list(keys.glob("*.key"))) == 3, "the one from the start, and one each time"
 
 
 def test_seed_makes_a_user_of_every_kind_once(pgroster: Installation) -> None:

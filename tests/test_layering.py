@@ -18,8 +18,16 @@ SEAM = {
     ("app", "schema_migrations"): {"migrate.py", "ledger.py", "plan.py", "doctor.py", "yoyo_steps.py"},
     ("admin", "run_due_job"): {"app.py"},
     ("admin", "import_users"): {"importing.py"},
+    ("admin", "verify_audit"): {"audit.py"},
+    ("admin", "audit_partitions"): {"audit.py"},
+    ("admin", "export_audit_seals"): {"audit_archive.py"},
+    ("admin", "export_audit_rows"): {"audit_archive.py"},
+    ("admin", "record_audit_archive"): {"audit_archive.py"},
+    ("admin", "audit_head"): {"audit_head.py"},
+    ("admin", "outdated_secrets"): {"resealing.py"},
+    ("admin", "replace_secrets"): {"resealing.py"},
 }
-"""What some modules have to name to do their work: which functions and steps are deployed, the jobs, the import."""
+"""What some modules have to name to do their work: the deployed functions and steps, jobs, import, the log's seals."""
 RULES = {
     "a session's or a token's lifetime": r"(?i)\b(retry_grace|grace_|session_absolute|token_idle|token_ttl)",
     "a lock": r"(?i)\b(lockout|failed_login|locked_until)\b",

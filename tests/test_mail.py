@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.authenticator import challenge, complete, protect
 from tests.databases import TestDatabase
 from tests.mailserver import Mail, MailServer, Webhook, mail_server, receiving
 from tests.outbox import message, messages, occurrences, sent
@@ -227,6 +228,22 @@ def test_private_registration_tells_by_mail_what_it_does_not_answer(service: Ser
         service.database.execute("update app.settings set registration = 'public'")
     assert "belongs to somebody else" in post.to(bob.email)[0].text
     assert "entered this email address" in post.to(ann.email, 2)[-1].text
+
+
+def test_the_owner_hears_of_each_change_of_how_the_account_is_entered(service: Service, post: MailServer) -> None:
+    """BR-147, BR-537"""
+    ann = member(service)
+    app = protect(ann)
+    assert "authenticator app was set up" in post.to(ann.email, 2)[-1].text
+    assert complete(ann, challenge(ann), recovery_code=app.codes[0]).status_code == 200
+    assert "left: 9" in post.to(ann.email, 3)[-1].text
+    body = {"name": "nightly report", "scopes": [], "password": ann.password}
+    assert ann.post("/v1/me/api-keys", body).status_code == 201
+    assert "nightly report" in post.to(ann.email, 4)[-1].text
+    body = {"password": ann.password, "recovery_code": app.codes[1]}
+    assert ann.post("/v1/me/mfa/disable", body).status_code == 204
+    told = [str(mail.message["Subject"]) for mail in post.to(ann.email, 6)]
+    assert any("has no second factor any more" in subject for subject in told), told
 
 
 def test_a_telephone_is_confirmed_with_the_code_that_was_sent_to_it(service: Service, phones: Webhook) -> None:

@@ -1,8 +1,9 @@
 """Who may do what over HTTP: `matrix.csv` declares it for every route and every kind of caller; here it is walked.
 
 `own` and `other` are somebody without a role, on what is theirs and on what is another person's; `support`, `auditor`
-and `admin` act on somebody without a role; `support on admin` on an administrator; the last three carry a token from
-before they were suspended, or their session or the token itself expired. A dash: there is no such case, since the
+and `admin` act on somebody without a role; `support on admin` on an administrator; the next three carry a token from
+before they were suspended, or their session or the token itself expired; `api key` is an administrator's key with every
+permission. A dash: there is no such case, since the
 route is about nobody else.
 """
 
@@ -15,14 +16,23 @@ from typing import Any
 
 import pytest
 
+from api.sealing import Sealer
+from api.totp import code_at
 from tests.mailbox import mailed_token
 from tests.people import NEW_PASSWORD, PASSWORD, Person, member, near_the_end, problem
 from tests.server import Service
 from tests.waiting import until
 
 TABLE = Path(__file__).with_name("matrix.csv")
-ROLES = {"support": "support", "auditor": "auditor", "admin": "admin", "support on admin": "support"}
+ROLES = {
+    "support": "support",
+    "auditor": "auditor",
+    "admin": "admin",
+    "support on admin": "support",
+    "api key": "admin",
+}
 NO_CASE = "-"
+SECRET = b"a secret of 20 bytes"
 HTTP_METHODS = {"get", "post", "put", "patch", "delete"}
 
 _numbers = itertools.count(1)
@@ -84,6 +94,11 @@ class World:
     def _new_caller(self, kind: str) -> Person:
         person = self.person(ROLES.get(kind))
         if kind == "anonymous":
+            return person
+        if kind == "api key":
+            scopes = "array(select name::text from app.permissions)"
+            key = self.run(f"select (private.issue_api_key(%s, 'matrix', {scopes}, null)).key", person.id)
+            person.session = {"access_token": key}
             return person
         if kind == "expired token":
             return self._with_expired_token(person)
@@ -153,6 +168,53 @@ class Case:
         )
         return "123456"
 
+    def factor(self, person: Person, is_confirmed: bool = True) -> dict[str, str]:
+        """A second factor of somebody, with a recovery code for a body that takes one."""
+        self.no_factor(person)
+        self.world.run(
+            "insert into app.totp_factors (user_id, sealed_secret, confirmed_at, last_step) "
+            "values (%s, %s, case when %s then private.now() end, case when %s then 1 end)",
+            person.id,
+            Sealer(self.world.service.var / "secrets" / "sealing").seal(SECRET),
+            is_confirmed,
+            is_confirmed,
+        )
+        self.world.run(
+            "insert into app.recovery_codes (user_id, code_hash) "
+            "values (%s, private.recovery_digest(%s, 'aaaa-bbbb-cccc'))",
+            person.id,
+            person.id,
+        )
+        return {"recovery_code": "aaaa-bbbb-cccc"}
+
+    def no_factor(self, person: Person) -> dict[str, str]:
+        """Nothing of a second factor is left."""
+        self.world.run("delete from app.totp_factors where user_id = %s", person.id)
+        self.world.run("delete from app.recovery_codes where user_id = %s", person.id)
+        return {}
+
+    def totp_code(self, person: Person) -> dict[str, str]:
+        """What the app of somebody shows that waits to be confirmed."""
+        self.factor(person, is_confirmed=False)
+        step = self.world.run("select floor(extract(epoch from private.now()) / 30)::bigint")
+        return {"code": code_at(SECRET, step)}
+
+    def challenge(self) -> str:
+        """What the target's password has got."""
+        return str(
+            self.world.run(
+                "insert into app.login_challenges (user_id, token_hash, expires_at) "
+                "select %s, private.digest(t), private.now() + '1 minute' from (select %s) c (t) returning %s",
+                self.target.id,
+                token := fresh("challenge"),
+                token,
+            )
+        )
+
+    def api_key(self) -> str:
+        """One more API key of the target; its public id."""
+        return str(self.world.run("select (private.issue_api_key(%s, 'matrix', '{}', null)).id", self.target.id))
+
     def role(self) -> str:
         """A role that can be changed and dropped."""
         return str(self.world.run("insert into app.roles (name) values (%s) returning name::text", fresh("role")))
@@ -172,6 +234,7 @@ def new_account(case: Case) -> dict[str, Any]:
 BODIES: dict[str, Callable[[Case], dict[str, Any]]] = {
     "POST /v1/auth/register": lambda case: new_account(case) | {"password": PASSWORD, "gdpr_consent": True},
     "POST /v1/auth/login": lambda case: {"identifier": case.target.email, "password": PASSWORD},
+    "POST /v1/auth/mfa": lambda case: case.factor(case.target) | {"challenge": case.challenge()},
     "POST /v1/auth/refresh": lambda case: {"refresh_token": case.refresh_token()},
     "POST /v1/auth/logout": lambda case: {"refresh_token": case.refresh_token()},
     "POST /v1/auth/email/verify": lambda case: {
@@ -189,7 +252,13 @@ BODIES: dict[str, Callable[[Case], dict[str, Any]]] = {
     "POST /v1/me/email": lambda case: {"new_email": f"{fresh('new')}@example.com", "password": PASSWORD},
     "POST /v1/me/phone": lambda case: {"phone": "+41791234567"},
     "POST /v1/me/phone/verify": lambda case: {"code": case.phone_code()},
+    "POST /v1/me/mfa": lambda case: case.no_factor(case.caller) | {"password": PASSWORD},
+    "POST /v1/me/mfa/confirm": lambda case: case.totp_code(case.caller),
+    "POST /v1/me/mfa/recovery-codes": lambda case: case.factor(case.caller) | {"password": PASSWORD},
+    "POST /v1/me/mfa/disable": lambda case: case.factor(case.caller) | {"password": PASSWORD},
     "PUT /v1/me/consents/{purpose}": lambda case: {"granted": True},
+    "POST /v1/me/api-keys": lambda case: {"name": "robot", "scopes": [], "password": PASSWORD},
+    "POST /v1/users/{id}/api-keys": lambda case: {"name": "robot", "scopes": []},
     "POST /v1/users": new_account,
     "PATCH /v1/users/{id}": lambda case: {"locale": "de"},
     "POST /v1/roles": lambda case: {"name": fresh("role"), "permissions": ["users:read"]},
@@ -198,10 +267,24 @@ BODIES: dict[str, Callable[[Case], dict[str, Any]]] = {
 }
 """What a request carries; the others have no body."""
 
-ENDS_THE_CALLER = {"POST /v1/me/delete", "POST /v1/me/password", "POST /v1/auth/password/reset", "POST /v1/auth/login"}
-"""After these the caller's password or account is another, so the next request has a new one."""
+ENDS_THE_CALLER = {
+    "POST /v1/me/delete",
+    "POST /v1/me/password",
+    "POST /v1/auth/password/reset",
+    "POST /v1/auth/login",
+    "POST /v1/auth/mfa",
+    "POST /v1/me/mfa",
+    "POST /v1/me/mfa/confirm",
+    "POST /v1/me/mfa/recovery-codes",
+    "POST /v1/me/mfa/disable",
+}
+"""After these the caller's password, factor or account is another, so the next request has a new one."""
 
 STATE_BEFORE = {
+    "DELETE /v1/users/{id}/mfa": (
+        "insert into app.totp_factors (user_id, sealed_secret, confirmed_at, last_step) "
+        "values (%s, '0123456789abcdef.' || repeat('A', 64), private.now(), 1)"
+    ),
     "POST /v1/users/{id}/restore": "update app.users set status = 'deleted', deleted_at = private.now() where id = %s",
     "POST /v1/users/{id}/reactivate": (
         "update app.users set status = 'suspended', suspended_at = private.now() where id = %s"
@@ -215,6 +298,10 @@ def path_of(route: str, case: Case) -> str:
     path = route.partition(" ")[2]
     if path == "/v1/me/sessions/{id}":
         return path.replace("{id}", case.open_session())
+    if path == "/v1/me/api-keys/{id}":
+        return path.replace("{id}", case.api_key())
+    if "{key_id}" in path:
+        path = path.replace("{key_id}", case.api_key())
     path = path.replace("{action}", "reset_password")
     name = "user" if path.startswith("/v1/users/") else case.role() if "{name}" in path else ""
     return path.replace("{id}", case.target.id).replace("{name}", name).replace("{purpose}", "newsletter")

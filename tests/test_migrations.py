@@ -173,6 +173,7 @@ def owner(server: Server) -> Iterator[str]:
 def test_an_owner_who_is_no_superuser_gets_the_same(
     server: Server, owner: str, run_sqitch: Sqitch, expected: str
 ) -> None:
+    expected = without_guard(expected)
     with empty_database(server, owner) as empty:
         dsn = make_conninfo(empty.dsn, user=owner)
         migrate(dsn, authenticator_password="correct horse battery")
@@ -189,6 +190,14 @@ def test_an_owner_who_is_no_superuser_gets_the_same(
         assert same(expected, empty.fingerprint())
         run_sqitch(dsn, empty.bin_dir, "revert", "-y")
         assert empty.left_overs() == []
+
+
+def without_guard(fingerprint: str) -> str:
+    """A fingerprint without the event triggers of the audit log, which only a superuser can install."""
+    lines = fingerprint.splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("event trigger pgroster_guard_")]
+    assert len(kept) == len(lines) - 3
+    return "".join(kept)
 
 
 def members_of_audit_owner(empty: Empty) -> list[str]:

@@ -73,7 +73,8 @@ def test_every_field_of_an_answer_says_what_it_is(described: dict[str, Any]) -> 
 def test_who_may_call_a_route_stands_in_the_document(routes: OperationSet, described: dict[str, Any]) -> None:
     for operation in routes.operations:
         told = described["paths"][operation.tags.path][operation.tags.method.lower()]
-        assert told["security"] == ([] if operation.is_anonymous else [{"bearer": []}])
+        keys: list[dict[str, Any]] = [{"api_key": []}] if operation.takes_api_keys else []
+        assert told["security"] == ([] if operation.is_anonymous else [{"bearer": []}, *keys])
         assert ("401" in told["responses"]) or operation.is_anonymous, operation.function
         if operation.tags.permission is not None:
             assert operation.tags.permission in told["description"]

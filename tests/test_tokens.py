@@ -11,6 +11,7 @@ from tests.hostile_tokens import decode
 
 ISSUER, AUDIENCE = "https://accounts.example.org", "pgroster"
 CLAIMS = {
+    "amr": ["pwd"],
     "sub": "0190e0c4-9f4a-7c1e-8d2b-5a6f7b8c9d0e",
     "sid": "s3cret",
     "client_id": "pgroster",
@@ -33,7 +34,7 @@ def test_a_token_is_signed_by_the_keys_own_algorithm_and_says_what_it_was_given(
     token = tokens.sign(CLAIMS)
     assert jwt.get_unverified_header(token) == {"alg": key.algorithm, "kid": key.kid, "typ": "at+jwt"}
     claims = jwt.decode(token, options={"verify_signature": False})
-    assert claims.keys() == {"iss", "aud", "sub", "client_id", "sid", "jti", "iat", "nbf", "exp", "roles"}
+    assert claims.keys() == {"iss", "aud", "sub", "client_id", "sid", "jti", "iat", "nbf", "exp", "roles", "amr"}
     assert claims["exp"] - claims["iat"] == CLAIMS["ttl"]
     read = tokens.verify(token)
     assert (read.user, read.session) == (CLAIMS["sub"], CLAIMS["sid"])

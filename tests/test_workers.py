@@ -1,5 +1,6 @@
 """Several processes behave as one service, and neither a stop nor a lost database costs a client its answer."""
 
+import os
 import signal
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from tests.databases import TestDatabase
-from tests.faults import connected, connections, kill_database, own_server, start_database, stop_database
+from tests.faults import connected, connections, kill_database, own_server, start_database, stop_database, workers
 from tests.people import PROXY, Person, client_of, early_in_a_minute, member, one, problem
 from tests.server import Service, StartService, serving
 from tests.sources import Sources, route
@@ -120,6 +121,21 @@ def test_a_lost_database_is_a_quick_503_and_is_found_again_without_a_restart(tmp
                 until(lambda: ann.get("/v1/me").status_code == 200, 10, "the service finds its database")
                 until(lambda: ann.client.get("/health/ready").status_code == 200, 10, "the service is ready again")
                 assert ann.refresh().status_code == 200
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_while_the_database_is_away_does_not_take_the_others_with_it(tmp_path: Path) -> None:
+    with own_server({"fsync": "off"}) as server, connected(server) as database:
+        with serving(database, tmp_path, PGROSTER_WORKERS="2") as service:
+            ann = member(service)
+            stop_database(server)
+            os.kill(workers(service)[0], signal.SIGKILL)
+            until(lambda: service.log.read_text().count("the database cannot be used") >= 2, 60, "it is tried again")
+            assert service.process.poll() is None
+            assert problem(client_of(service).get("/v1/me")) == (503, "database_unavailable")
+            start_database(server)
+            until(lambda: len(workers(service)) == 2, 30, "there are two workers again")
+            until(lambda: ann.get("/v1/me").status_code == 200, 10, "the service finds its database")
 
 
 def test_ctrl_c_stops_the_service_with_success(service: Service) -> None:

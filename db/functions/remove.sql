@@ -12,6 +12,8 @@ set local check_function_bodies = off;
 \ir private/words.sql
 \ir private/digest.sql
 \ir private/tg__touch.sql
+\ir private/is_api_key.sql
+\ir private/in_scope.sql
 \ir private/current_actor.sql
 \ir private/current_user_id.sql
 \ir private/is_dba.sql
@@ -35,6 +37,10 @@ set local role roster_owner;
 \ir private/tg__refuse_moved_end.sql
 \ir private/current_session_id.sql
 \ir private/tg__record_postponement.sql
+set local role roster_audit_owner;
+\ir audit/opening.sql
+\ir audit/tg__guard_ddl.sql
+set local role roster_owner;
 
 -- Once more, now that all is there: a mistake in a body is found with its line.
 set local check_function_bodies = on;
@@ -44,6 +50,8 @@ set local check_function_bodies = on;
 \ir private/words.sql
 \ir private/digest.sql
 \ir private/tg__touch.sql
+\ir private/is_api_key.sql
+\ir private/in_scope.sql
 \ir private/current_actor.sql
 \ir private/current_user_id.sql
 \ir private/is_dba.sql
@@ -67,5 +75,9 @@ set local role roster_owner;
 \ir private/tg__refuse_moved_end.sql
 \ir private/current_session_id.sql
 \ir private/tg__record_postponement.sql
+set local role roster_audit_owner;
+\ir audit/opening.sql
+\ir audit/tg__guard_ddl.sql
+set local role roster_owner;
 
 \ir finish.sql

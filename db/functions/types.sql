@@ -7,6 +7,7 @@ create type api.user as (
   status            app.user_status,
   is_email_verified boolean,
   is_phone_verified boolean,
+  has_second_factor boolean,
   first_name        text,
   last_name         text,
   phone             text,
@@ -29,6 +30,7 @@ comment on column api.user.username is 'Username as the person wrote it.';
 comment on column api.user.status is 'active, inactive (email not verified yet), suspended or deleted.';
 comment on column api.user.is_email_verified is 'Whether the email address is verified.';
 comment on column api.user.is_phone_verified is 'Whether the telephone number is verified.';
+comment on column api.user.has_second_factor is 'Whether a login takes more than the password.';
 comment on column api.user.first_name is 'Given name. (nullable)';
 comment on column api.user.last_name is 'Family name. (nullable)';
 comment on column api.user.phone is 'Telephone number in international form. (nullable)';
@@ -77,6 +79,7 @@ create type api.session_info as (
   device_name    text,
   client_address text,
   user_agent     text,
+  methods        text[],
   created_at     timestamptz,
   last_used_at   timestamptz,
   expires_at     timestamptz,
@@ -87,6 +90,7 @@ comment on column api.session_info.id is 'Public id of the session.';
 comment on column api.session_info.device_name is 'What the person called the device. (nullable)';
 comment on column api.session_info.client_address is 'Address at sign-in. (nullable)';
 comment on column api.session_info.user_agent is 'User-Agent at sign-in. (nullable)';
+comment on column api.session_info.methods is 'How the person proved who they are: pwd, otp, mfa (RFC 8176); empty for an operator''s session.';
 comment on column api.session_info.created_at is 'Time of sign-in.';
 comment on column api.session_info.last_used_at is 'Last use, to within five minutes.';
 comment on column api.session_info.expires_at is 'When it ends at the latest.';
@@ -109,6 +113,7 @@ create type api.audit_entry as (
   user_id          uuid,
   actor_user_id    uuid,
   actor_session_id uuid,
+  actor_api_key_id uuid,
   database_role    text,
   application_name text,
   request_id       text,
@@ -129,6 +134,7 @@ comment on column api.audit_entry.entity_id is 'Key of the changed row. (nullabl
 comment on column api.audit_entry.user_id is 'Whom it is about. (nullable)';
 comment on column api.audit_entry.actor_user_id is 'Who did it. (nullable)';
 comment on column api.audit_entry.actor_session_id is 'Session in which it was done. (nullable)';
+comment on column api.audit_entry.actor_api_key_id is 'API key with which it was done. (nullable)';
 comment on column api.audit_entry.database_role is 'Database login that did it.';
 comment on column api.audit_entry.application_name is 'application_name of that connection. (nullable)';
 comment on column api.audit_entry.request_id is 'X-Request-Id of the request. (nullable)';
@@ -167,6 +173,30 @@ create type api.audit_action_list as (
 );
 comment on type api.audit_action_list is 'The vocabulary of the audit log.';
 comment on column api.audit_action_list.items is 'The actions, by name.';
+
+create type api.audit_verification as (
+  is_intact    boolean,
+  seals        bigint,
+  rows         bigint,
+  last_seal    bigint,
+  last_digest  text,
+  problem      text,
+  broken_seal  bigint,
+  broken_row   bigint,
+  unsealed     bigint,
+  next_cursor  text
+);
+comment on type api.audit_verification is 'What came of verifying a part of the audit log.';
+comment on column api.audit_verification.is_intact is 'Whether every seal and every row of this part is as it was sealed.';
+comment on column api.audit_verification.seals is 'Seals that hold.';
+comment on column api.audit_verification.rows is 'Rows that were compared with their seals.';
+comment on column api.audit_verification.last_seal is 'Number of the last seal of this part; null where it has none. (nullable)';
+comment on column api.audit_verification.last_digest is 'Digest of that seal (hex), to be kept elsewhere. (nullable)';
+comment on column api.audit_verification.problem is 'What does not fit: seal_missing, seal_changed, seal_misplaced, row_missing, row_added, row_changed, values_changed, origin_changed or erased_unrecorded. (nullable)';
+comment on column api.audit_verification.broken_seal is 'The first seal that does not hold. (nullable)';
+comment on column api.audit_verification.broken_row is 'Id of the first row that does not fit. (nullable)';
+comment on column api.audit_verification.unsealed is 'Rows that wait for their seal; null but on the last page of what has no end. (nullable)';
+comment on column api.audit_verification.next_cursor is 'Where the next part starts; null after the last one or a break. (nullable)';
 
 create type api.role as (
   name        text,
@@ -325,3 +355,85 @@ comment on column api.personal_data.exported_at is 'When it was put together.';
 comment on column api.personal_data.user_id is 'Whose data it is.';
 comment on column api.personal_data.data is 'Rows about the person, by table.';
 comment on column api.personal_data.events is 'The audit log''s rows about the person, newest first, an array.';
+
+create type api.second_factor as (
+  is_active           boolean,
+  confirmed_at        timestamptz,
+  recovery_codes_left integer,
+  methods             text[]
+);
+comment on type api.second_factor is 'The second factor of the signed-in user.';
+comment on column api.second_factor.is_active is 'Whether it is in force.';
+comment on column api.second_factor.confirmed_at is 'Since when. (nullable)';
+comment on column api.second_factor.recovery_codes_left is 'Recovery codes that were not used yet.';
+comment on column api.second_factor.methods is 'How this session was signed in: pwd, otp, mfa (RFC 8176).';
+
+create type api.totp_enrolment as (
+  issuer           text,
+  account          text,
+  secret           text,
+  provisioning_uri text,
+  qr_code          text
+);
+comment on type api.totp_enrolment is 'What an authenticator app needs, made by the service and shown once.';
+comment on column api.totp_enrolment.issuer is 'Name of the service, as the app shows it.';
+comment on column api.totp_enrolment.account is 'Name of the account, as the app shows it.';
+comment on column api.totp_enrolment.secret is 'The shared secret in base32, to be typed where no picture can be scanned.';
+comment on column api.totp_enrolment.provisioning_uri is 'The same as an otpauth:// address.';
+comment on column api.totp_enrolment.qr_code is 'The same as a picture, an SVG in a data: address.';
+
+create type api.recovery_code_list as (
+  recovery_codes text[]
+);
+comment on type api.recovery_code_list is 'Codes that stand in for the authenticator app, each once.';
+comment on column api.recovery_code_list.recovery_codes is 'The codes; only digests of them are stored.';
+
+create type api.problem_mfa_required as (
+  challenge            text,
+  challenge_expires_at timestamptz
+);
+comment on type api.problem_mfa_required is 'What the problem mfa_required says besides.';
+comment on column api.problem_mfa_required.challenge is 'Stands for the password that was right, once, at /v1/auth/mfa.';
+comment on column api.problem_mfa_required.challenge_expires_at is 'Until when.';
+
+create type api.api_key as (
+  id           uuid,
+  name         text,
+  prefix       text,
+  scopes       text[],
+  created_at   timestamptz,
+  last_used_at timestamptz,
+  expires_at   timestamptz
+);
+comment on type api.api_key is 'An API key, without what makes it one.';
+comment on column api.api_key.id is 'Public id of the key.';
+comment on column api.api_key.name is 'What it is for.';
+comment on column api.api_key.prefix is 'How the key begins.';
+comment on column api.api_key.scopes is 'Permissions that it may use while its owner holds them.';
+comment on column api.api_key.created_at is 'When it was made.';
+comment on column api.api_key.last_used_at is 'Last use, to within five minutes. (nullable)';
+comment on column api.api_key.expires_at is 'When it ends by itself. (nullable)';
+
+create type api.api_key_list as (
+  items api.api_key[]
+);
+comment on type api.api_key_list is 'The API keys of an account.';
+comment on column api.api_key_list.items is 'The keys, oldest first.';
+
+create type api.new_api_key as (
+  id         uuid,
+  name       text,
+  key        text,
+  prefix     text,
+  scopes     text[],
+  created_at timestamptz,
+  expires_at timestamptz
+);
+comment on type api.new_api_key is 'An API key that was just made.';
+comment on column api.new_api_key.id is 'Public id of the key.';
+comment on column api.new_api_key.name is 'What it is for.';
+comment on column api.new_api_key.key is 'The key itself, to send as Authorization: Bearer; shown this once.';
+comment on column api.new_api_key.prefix is 'How the key begins.';
+comment on column api.new_api_key.scopes is 'Permissions that it may use while its owner holds them.';
+comment on column api.new_api_key.created_at is 'When it was made.';
+comment on column api.new_api_key.expires_at is 'When it ends by itself. (nullable)';

@@ -187,6 +187,10 @@ create table app.settings (
     constraint settings_invitation_ttl_range check (invitation_ttl between '1 hour' and '30 days'),
   phone_code_ttl         interval not null default '10 minutes'
     constraint settings_phone_code_ttl_range check (phone_code_ttl between '1 minute' and '1 hour'),
+  login_challenge_ttl    interval not null default '5 minutes'
+    constraint settings_login_challenge_ttl_range check (login_challenge_ttl between '1 minute' and '15 minutes'),
+  api_keys_per_user      integer not null default 20
+    constraint settings_api_keys_per_user_range check (api_keys_per_user between 0 and 1000),
   restore_within         interval not null default '30 days'
     constraint settings_restore_within_range check (restore_within between '0' and '365 days'),
   keep_ended_sessions    interval not null default '30 days'
@@ -229,6 +233,8 @@ comment on column app.settings.verification_token_ttl is 'How long a mailed toke
 comment on column app.settings.reset_token_ttl is 'How long a mailed token that resets a password works.';
 comment on column app.settings.invitation_ttl is 'How long an invitation works.';
 comment on column app.settings.phone_code_ttl is 'How long a code sent to a telephone works.';
+comment on column app.settings.login_challenge_ttl is 'How long a sign-in waits for the second factor.';
+comment on column app.settings.api_keys_per_user is 'How many living API keys an account may have.';
 comment on column app.settings.restore_within is 'How long after its deletion an account can be restored.';
 comment on column app.settings.keep_ended_sessions is 'How long ended sessions and spent tokens are kept.';
 comment on column app.settings.keep_done_messages is 'How long it is kept that a message was sent or given up; what it said goes at once.';

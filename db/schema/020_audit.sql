@@ -1,6 +1,8 @@
 -- The audit log comes before what it watches. It belongs to a role of its own that nobody is a member of,
 -- so that not even the owner of the tables can change a row of it.
 
+\ir ../functions/private/is_api_key.sql
+\ir ../functions/private/in_scope.sql
 \ir ../functions/private/current_actor.sql
 \ir ../functions/private/current_user_id.sql
 \ir ../functions/private/is_dba.sql
@@ -20,6 +22,7 @@ create table audit.audit_logs (
   user_id          uuid,
   actor_user_id    uuid,
   actor_session_id uuid,
+  actor_api_key_id uuid,
   database_role    text not null,
   application_name text,
   request_id       text,
@@ -78,6 +81,7 @@ comment on column audit.audit_logs.entity_id is 'Key of the changed row.';
 comment on column audit.audit_logs.user_id is 'Whom it is about. No foreign key: the log outlives what it describes.';
 comment on column audit.audit_logs.actor_user_id is 'Who did it; null for a request without a session and for an operator.';
 comment on column audit.audit_logs.actor_session_id is 'Session in which it was done (its public id).';
+comment on column audit.audit_logs.actor_api_key_id is 'API key with which it was done (its public id).';
 comment on column audit.audit_logs.database_role is 'Database login that did it.';
 comment on column audit.audit_logs.application_name is 'application_name of that connection.';
 comment on column audit.audit_logs.request_id is 'X-Request-Id of the HTTP request; null in psql.';

@@ -68,7 +68,8 @@ insert into app.permissions (name, description) values
   ('sessions:manage', 'See and end other people''s sessions'),
   ('roles:write',     'Create, change and drop roles'),
   ('roles:assign',    'Grant roles to accounts and take them away'),
-  ('audit:read',      'Read the audit log');
+  ('audit:read',      'Read the audit log'),
+  ('api_keys:manage', 'See, make and revoke other people''s API keys');
 
 insert into app.roles (name, description, is_system) values
   ('admin',   'May do everything', true),

@@ -8,6 +8,7 @@ create table app.sessions (
   client_address inet,
   user_agent     text constraint sessions_user_agent_length check (char_length(user_agent) <= 300),
   database_role  text,
+  methods        text[] not null default '{}',
   created_at     timestamptz not null default private.now(),
   last_used_at   timestamptz not null default private.now(),
   expires_at     timestamptz not null,
@@ -16,7 +17,7 @@ create table app.sessions (
   constraint sessions_expires_after_creation check (expires_at > created_at),
   constraint sessions_revoked_reason_known check (
     (revoked_at is null) = (revoked_reason is null)
-    and revoked_reason in ('logout', 'revoked', 'token_reused', 'password_changed', 'suspended', 'deleted', 'released'))
+    and revoked_reason in ('logout', 'revoked', 'token_reused', 'password_changed', 'second_factor', 'suspended', 'deleted', 'released'))
 );
 create index sessions_user_live on app.sessions (user_id, created_at, id) where revoked_at is null;
 create index sessions_user_id on app.sessions (user_id);
@@ -35,6 +36,7 @@ comment on column app.sessions.device_name is 'What the person called the device
 comment on column app.sessions.client_address is 'Address at sign-in.';
 comment on column app.sessions.user_agent is 'User-Agent at sign-in.';
 comment on column app.sessions.database_role is 'Operator who acts as the user by admin.act_as(); null for a person''s own session.';
+comment on column app.sessions.methods is 'How the person proved who they are, as in the claim amr (RFC 8176): pwd, otp, mfa; empty for an operator''s session.';
 comment on column app.sessions.created_at is 'Time of sign-in.';
 comment on column app.sessions.last_used_at is 'Last use, to within five minutes.';
 comment on column app.sessions.expires_at is 'Absolute end, which refreshing never moves.';
@@ -151,7 +153,7 @@ create policy sessions_read_all on app.sessions for select to roster_user
 create policy refresh_tokens_owner on app.refresh_tokens to roster_owner using (true) with check (true);
 
 -- secret_hash is not granted, and nothing of refresh_tokens: no request reads a digest.
-grant select (id, user_id, device_name, client_address, user_agent, database_role, created_at, last_used_at,
+grant select (id, user_id, device_name, client_address, user_agent, database_role, methods, created_at, last_used_at,
               expires_at, revoked_at, revoked_reason)
   on app.sessions to roster_user;
 

@@ -16,6 +16,7 @@ comment on column app.rate_limit_policies.description is 'What it is for.';
 insert into app.rate_limit_policies (name, quota, period, description) values
   ('default',      100, '1 minute', 'Every route, per address'),
   ('login',         10, '1 minute', 'Signing in, per address'),
+  ('mfa',           10, '1 minute', 'Codes of the second factor, per address'),
   ('register',       5, '1 minute', 'New accounts, per address'),
   ('mail',           3, '1 minute', 'Requests that send a message, per address and per recipient'),
   ('mail_daily',    20, '1 day',    'Messages that anybody may have sent, per recipient');

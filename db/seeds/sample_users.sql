@@ -38,7 +38,8 @@ begin
     select u.* into v_account from app.users u where u.id = v_account.id;
     perform private.confirm_email(v_account, v_account.email);
     update app.email_verification_tokens t set used_at = private.now() where t.user_id = v_account.id;
-    delete from app.outbox o where o.user_id = v_account.id;
+    update app.outbox o set sent_at = private.now(), recipient = null, payload = null, next_attempt_at = null
+    where o.user_id = v_account.id;
   end loop;
 end
 $$;

@@ -1,7 +1,7 @@
 -- Events that change no row of their own, each as it is recorded, and the vocabulary. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(62);
+select plan(72);
 \ir people.psql
 do $$ begin
   perform pg_temp.person('ann'), pg_temp.person('bob'), pg_temp.person('root', 'admin'), pg_temp.person('audrey', 'auditor');
@@ -107,11 +107,29 @@ select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.list_audit_log
   'audit_logs.read audrey audrey {"action": "login.failed"}', 'BR-204: the log, with its filters');
 select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.list_audit_logs(uuid,uuid,app.audit_action,timestamptz,timestamptz,text,app.count_kind,text,app.page_size)', jsonb_build_object('arguments', jsonb_build_object('user_id', pg_temp.id('bob'))))),
   'audit_logs.read bob audrey', 'BR-204: of one person, about that person');
+select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.verify_audit_logs(timestamptz,timestamptz,text)')), 'audit_logs.verified audrey audrey', 'BR-204: a verification of the log');
 select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.get_user_history(uuid,timestamptz)', jsonb_build_object('arguments', jsonb_build_object('id', pg_temp.id('bob'), 'at', '2026-01-01T00:00:00Z')))),
   'user_history.read bob audrey {"at": "2026-01-01T00:00:00Z"}', 'BR-204: how somebody''s account was');
 select is(pg_temp.events_of('operator', $$select (admin.user_as_of(%L, '9999-01-01')).id$$, pg_temp.id('bob')::text), 'user_history.read bob - {"at": "9999-01-01T00:00:00+00:00"}', 'BR-204: also in psql');
 select is(pg_temp.events_at_the_door(pg_temp.enter('root', 'api.list_user_sessions(uuid,text,app.page_size)', jsonb_build_object('arguments', jsonb_build_object('id', pg_temp.id('bob'))))),
   'user_sessions.read bob root', 'BR-204: somebody''s sessions');
+
+select is(pg_temp.events_at_the_door(pg_temp.enter('root', 'api.list_user_api_keys(uuid)', jsonb_build_object('arguments', jsonb_build_object('id', pg_temp.id('bob'))))),
+  'user_api_keys.read bob root', 'BR-204: somebody''s API keys');
+
+-- The second factor
+create function pg_temp.step() returns bigint language sql as $$ select floor(extract(epoch from private.now()) / 30)::bigint $$;
+create function pg_temp.sealed() returns text language sql as $$ select '0123456789abcdef.' || repeat('A', 64) $$;
+do $$ begin perform pg_temp.person('mia'); end $$;
+select is(pg_temp.events_of('mia', 'select api.enrol_mfa(pg_temp.sealed(), pg_temp.hash(%L))', 'a'), 'mfa.enrolled mia mia', 'BR-230: an authenticator app');
+select is(pg_temp.events_of('mia', 'select api.confirm_mfa(0)'), 'mfa.failed mia mia {"reason": "wrong_code"}', 'BR-230: a wrong code of it');
+select is(pg_temp.events_of('mia', 'select api.confirm_mfa(pg_temp.step())'), 'mfa.confirmed mia mia', 'BR-230: the right one');
+select is(pg_temp.events_of('mia', 'select api.disable_mfa(pg_temp.hash(%L), pg_temp.step())', 'a'), 'mfa.failed mia mia {"reason": "used_code"}', 'BR-230: a used one');
+update app.recovery_codes set code_hash = private.recovery_digest(user_id, 'aaaa-aaaa-aaaa') where id = (select c.id from app.recovery_codes c where c.user_id = pg_temp.id('mia') limit 1);
+select is(pg_temp.events_of('mia', 'select api.renew_recovery_codes(pg_temp.hash(%L), recovery_code => $$aaaa-aaaa-aaaa$$)', 'a'), 'recovery_code.used mia mia {"left": 9}; recovery_codes.renewed mia mia', 'BR-230: a recovery code, and new ones');
+select is(pg_temp.events_of(null, 'select api.login(%L, pg_temp.hash($$a$$))', 'mia'), null, 'a password that is not enough is no sign-in yet');
+select is((select l.action from audit.audit_logs l order by l.id desc limit 1), 'login_challenges.inserted', 'but a change of rows');
+select is(pg_temp.events_of('root', 'select api.reset_user_mfa(%L)', pg_temp.id('mia')::text), 'mfa.disabled mia root', 'BR-230: a second factor that is taken away');
 
 -- Operators
 select is(pg_temp.events_of('operator', $$update app.jobs set next_run_at = '2999-01-01' where name = 'cleanup_expired_data' returning name$$) ~ '^job\.rescheduled - - \{"was": ".*", "name": "cleanup_expired_data", "next_run_at": "2999-01-01T00:00:00\+00:00"\}$', true, 'BR-230: a job that is put off');
@@ -123,8 +141,9 @@ select throws_ok(format('truncate %s cascade', name), 'UM403', null, format('BR-
 
 -- The vocabulary
 select set_eq(
-  $$select distinct l.action from audit.audit_logs l where l.entity is null union values ('users.seeded')$$,
-  'select e.action from audit.events() e', 'BR-231: every event of the vocabulary has happened above, and no other (seeding has tests of its own)');
+  $$select distinct l.action from audit.audit_logs l where l.entity is null
+    union values ('users.seeded'), ('audit_partitions.archived'), ('audit_partitions.dropped')$$,
+  'select e.action from audit.events() e', 'BR-231: every event of the vocabulary has happened above, and no other (seeding, archives and the drop of months have tests of their own)');
 create temp view named_events as
   select p.oid::regprocedure as source, e[1] as action
   from pg_proc p, regexp_matches(p.prosrc, 'audit\.record_event\(([^;]*?)\)', 'g') c, regexp_matches(c[1], '''([a-z_]+\.[a-z_]+)''', 'g') e

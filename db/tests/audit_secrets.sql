@@ -30,6 +30,11 @@ begin
   perform pg_temp.outcome(null, format('select api.reset_password(%L, %L)', pg_temp.token('reset_password', 'ann@example.org'), pg_temp.hash('b'))),
           pg_temp.outcome(null, format('select api.verify_email(%L)', pg_temp.token('verify_email', 'cid@example.org'))),
           pg_temp.outcome('bob', format('select api.verify_phone(%L)', (select m ->> 'code' from pg_temp.mails('verify_phone', '+41791110001') m)));
+  insert into handed_out values (pg_temp.outcome('bob', format('select (api.create_my_api_key(%L, %L, null, %L)).key', 'robot', '{}', pg_temp.hash('a'))));
+  perform pg_temp.outcome('bob', format('select api.enrol_mfa(%L, %L)', '0123456789abcdef.' || repeat('A', 64), pg_temp.hash('a')));
+  insert into handed_out select unnest(translate(pg_temp.outcome('bob', 'select (api.confirm_mfa(floor(extract(epoch from private.now()) / 30)::bigint)).recovery_codes'), '"', '')::text[]);
+  perform pg_temp.outcome(null, format('select api.login(%L, %L)', 'bob', pg_temp.hash('a')));
+  insert into handed_out values (current_setting('response.problem')::jsonb ->> 'challenge');
   insert into app.idempotency_keys (caller, key_hash, route, request_hash, status, answer, expires_at)
   values ('anonymous', private.digest('key'), 'r', private.digest('body'), 200, '{}', private.now() + interval '1 day');
 end $$;

@@ -100,7 +100,7 @@ select is(pg_temp.outcome($$select api.change_password(pg_temp.hash('new'), pg_t
 reset role;
 do $$ begin perform pg_temp.person('carl'), pg_temp.sign_in('carl'); end $$;
 select is(http.own_hash(), pg_temp.hash('carl'), 'the service gets the hash of the person who asks');
-select is(http.own_words(), array['carl@example.org', 'carl', 'carl', 'pgroster'], 'and the words that their password may not resemble');
+select is((http.own_rules()).words, array['carl@example.org', 'carl', 'carl', 'pgroster'], 'and the words that their password may not resemble');
 select is(pg_temp.outcome($$select api.change_password(null, pg_temp.hash('carl'))$$), 'password_missing', 'a password is replaced, never taken away');
 call pg_temp.be(null);
 select is(http.own_hash(), null, 'and none for nobody');

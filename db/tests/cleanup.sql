@@ -31,7 +31,7 @@ do $$ begin
 end $$;
 
 select is(pg_temp.outcome('root', 'select admin.cleanup_expired_data()'), '42501', 'a request does not clean up, not even an administrator''s');
-select is(pg_temp.clean() - 'refresh_token_salts', '{"sessions": 0, "refresh_tokens": 0, "password_reset_tokens": 0, "email_verification_tokens": 0, "phone_verification_codes": 0, "outbox": 0,
+select is(pg_temp.clean() - 'refresh_token_salts', '{"sessions": 0, "refresh_tokens": 0, "password_reset_tokens": 0, "email_verification_tokens": 0, "phone_verification_codes": 0, "login_challenges": 0, "totp_factors": 0, "api_keys": 0, "outbox": 0,
   "rate_limits": 0, "login_sources": 0, "idempotency_keys": 0, "anonymized_users": 0, "checked_erasures": 0, "more": false}'::jsonb, 'BR-308: what is still of use stays, and cleaning up reports each kind');
 
 -- Day by day
@@ -48,20 +48,20 @@ select is((select s.source from app.login_sources s where s.user_id = pg_temp.id
 update app.login_sources set updated_at = private.now() - interval '90 days 1 minute' where user_id = pg_temp.id('bob');
 select is(pg_temp.clean() -> 'login_sources', '1', 'BR-307: for ninety');
 update private.clock set shift = '29 days 23 hours';
-select is(pg_temp.clean() - 'refresh_token_salts', '{"sessions": 0, "refresh_tokens": 0, "password_reset_tokens": 0, "email_verification_tokens": 0, "phone_verification_codes": 0, "outbox": 0,
+select is(pg_temp.clean() - 'refresh_token_salts', '{"sessions": 0, "refresh_tokens": 0, "password_reset_tokens": 0, "email_verification_tokens": 0, "phone_verification_codes": 0, "login_challenges": 0, "totp_factors": 0, "api_keys": 0, "outbox": 0,
   "rate_limits": 0, "login_sources": 0, "idempotency_keys": 0, "anonymized_users": 0, "checked_erasures": 0, "more": false}'::jsonb, 'nothing else goes before its time');
 update private.clock set shift = '30 days 2 minutes';
 select is((pg_temp.clean() ->> 'outbox')::integer, 3, 'BR-307: messages that were delivered or given up are kept for thirty days');
 select ok(exists (select from app.outbox o where o.sent_at is null and o.failed_at is null), 'those that wait are kept for as long as they wait');
 update private.clock set shift = '30 days 2 hours';
-select is(pg_temp.clean() - '{more,outbox,rate_limits,login_sources,idempotency_keys,anonymized_users,checked_erasures,refresh_token_salts}'::text[],
+select is(pg_temp.clean() - '{more,outbox,rate_limits,login_sources,idempotency_keys,anonymized_users,checked_erasures,login_challenges,totp_factors,api_keys,refresh_token_salts}'::text[],
   '{"sessions": 0, "refresh_tokens": 0, "password_reset_tokens": 1, "email_verification_tokens": 0, "phone_verification_codes": 1}'::jsonb, 'BR-307: tokens and codes go thirty days after they expire');
 update private.clock set shift = '31 days 2 hours';
 select is(pg_temp.clean() -> 'email_verification_tokens', '1', 'BR-307: each by its own end');
 update private.clock set shift = '59 days';
 select is(pg_temp.rows('sessions', 'ann'), 2::bigint, 'BR-307: sessions are kept for thirty days after they end');
 update private.clock set shift = '60 days 2 minutes';
-select is(pg_temp.clean() - '{more,outbox,rate_limits,login_sources,idempotency_keys,anonymized_users,checked_erasures,refresh_token_salts,password_reset_tokens,email_verification_tokens,phone_verification_codes}'::text[],
+select is(pg_temp.clean() - '{more,outbox,rate_limits,login_sources,idempotency_keys,anonymized_users,checked_erasures,login_challenges,totp_factors,api_keys,refresh_token_salts,password_reset_tokens,email_verification_tokens,phone_verification_codes}'::text[],
   '{"sessions": 4, "refresh_tokens": 1}'::jsonb, 'BR-307: and then go with their refresh tokens');
 select is((select count(*) from app.users u where u.username in ('ann', 'bob', 'root') and u.status = 'active'), 3::bigint, 'accounts stay');
 select is((select count(*) from audit.audit_logs l where l.action in ('sessions.deleted', 'refresh_tokens.deleted', 'password_reset_tokens.deleted', 'email_verification_tokens.deleted', 'phone_verification_codes.deleted')), 8::bigint,
@@ -90,9 +90,9 @@ do $$ begin
   from app.sessions s, generate_series(1, 2) where s.user_id = pg_temp.id('bob');
 end $$;
 update private.clock set shift = '3 days';
-select is((pg_temp.clean(6) - '{more,outbox,rate_limits,login_sources,idempotency_keys,anonymized_users,checked_erasures,refresh_token_salts,email_verification_tokens,phone_verification_codes}'::text[]),
+select is((pg_temp.clean(6) - '{more,outbox,rate_limits,login_sources,idempotency_keys,anonymized_users,checked_erasures,login_challenges,totp_factors,api_keys,refresh_token_salts,email_verification_tokens,phone_verification_codes}'::text[]),
   '{"sessions": 2, "refresh_tokens": 4, "password_reset_tokens": 6}'::jsonb, 'BR-308: a batch has at most so many rows of each kind, a session''s tokens included');
-select is(pg_temp.clean(6) - '{sessions,refresh_tokens,outbox,rate_limits,login_sources,idempotency_keys,anonymized_users,checked_erasures,refresh_token_salts,email_verification_tokens,phone_verification_codes}'::text[],
+select is(pg_temp.clean(6) - '{sessions,refresh_tokens,outbox,rate_limits,login_sources,idempotency_keys,anonymized_users,checked_erasures,login_challenges,totp_factors,api_keys,refresh_token_salts,email_verification_tokens,phone_verification_codes}'::text[],
   '{"password_reset_tokens": 1, "more": true}'::jsonb, 'BR-308: the next one goes on, and says that there may be more');
 select is((pg_temp.clean(1) ->> 'sessions')::integer, 1, 'BR-308: a session with more tokens than a batch has rows goes by itself');
 do $$ begin

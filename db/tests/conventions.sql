@@ -111,7 +111,9 @@ create temp table unaudited (name, reason) as values
   ('app.rate_limits', 'counters of addresses, written with every request; a limit that is reached is an event'),
   ('app.idempotency_keys', 'answers that are kept for a day; what led to them is recorded where it happened'),
   ('http.deployed', 'says itself when; who may deploy is who may change the functions that record'),
-  ('audit.audit_logs', 'the log');
+  ('audit.audit_logs', 'the log'),
+  ('audit.seals', 'the chain over the log'),
+  ('audit.archives', 'says itself who wrote what when; that is an event besides');
 create temp view audited as
   select r.oid, r.name, r.relname, t.tgtype, t.tgqual, t.tgattr, t.tgnargs,
          string_to_array(encode(t.tgargs, 'escape'), '\000') as arguments
@@ -153,7 +155,7 @@ select is_empty(
   'the audit trigger leaves every secret column''s value out');
 select is_empty(
   $$select c.name from our_columns c where c.relation like 'audit.%' and c.type in ('bytea'::regtype, 'app.digest'::regtype, 'app.password_hash'::regtype)
-      and c.attname !~ '^(values|origin)_(salt|digest)$'$$,
+      and c.attname !~ '^((values|origin)_salt|(.+_)?digest|checks)$'$$,
   'the audit log has no place for a secret');
 
 -- The service's login

@@ -35,6 +35,10 @@ begin
   perform pg_temp.as_ann($q$select api.change_phone('+41795550003')$q$);
   perform pg_temp.as_ann(format('select api.change_email(%L, %L)', 'zq7canary@example.net', pg_temp.hash('q')));
   perform pg_temp.as_ann($q$select api.forgot_password('zq7canary@example.org')$q$);
+  perform pg_temp.as_ann(format('select api.create_my_api_key(%L, %L, null, %L)', 'zq7canary robot', '{}', pg_temp.hash('q')));
+  perform pg_temp.as_ann(format('select api.enrol_mfa(%L, %L)', '0123456789abcdef.' || repeat('A', 64), pg_temp.hash('q')));
+  perform pg_temp.as_ann('select api.confirm_mfa(floor(extract(epoch from private.now()) / 30)::bigint)');
+  perform pg_temp.as_ann(format('select api.login(%L, %L, %L)', 'zq7canary2', pg_temp.hash('q'), 'zq7canary-tablet'));
   perform api.update_user(pg_temp.id('ann'), '{last_name}', last_name => 'Zq7canary-Loo'), api.assign_role(pg_temp.id('ann'), 'support');
   -- What she does to others, and what others do in her name
   perform pg_temp.as_ann(format('select api.update_user(%L, %L, first_name => %L)', pg_temp.id('bob'), '{first_name}', 'Bobby'));
@@ -73,7 +77,7 @@ create temp table held as select * from pg_temp.places(pg_temp.canaries());
 select set_eq(
   $$select regexp_replace(place, '_[0-9]{4}_[0-9]{2}$', '') from held$$,
   array['app.users', 'app.user_profiles', 'app.sessions', 'app.login_sources', 'app.refresh_tokens', 'app.consents', 'app.email_verification_tokens', 'app.phone_verification_codes',
-        'app.outbox', 'app.idempotency_keys', 'audit.audit_logs'],
+        'app.outbox', 'app.idempotency_keys', 'app.login_challenges', 'app.api_keys', 'audit.audit_logs'],
   'before the erasure the person''s values are in all these tables');
 create temp table before as
   select (select count(*) from audit.audit_logs) as log_rows, (select array_agg(l.values_digest order by l.id) from audit.audit_logs l) as digests,
@@ -100,7 +104,7 @@ select is((select count(*) from app.idempotency_keys), 1::bigint, 'nor an answer
 -- The record of the erasure
 select is((select e.reason from app.erasures e where e.user_id = pg_temp.id('ann')), 'request', 'BR-304: a record of the erasure says why');
 select is((select e.removed - 'outbox' from app.erasures e where e.user_id = pg_temp.id('ann')),
-  '{"user_profiles": 1, "user_roles": 2, "sessions": 3, "login_sources": 1, "refresh_tokens": 0, "password_reset_tokens": 1, "email_verification_tokens": 2, "phone_verification_codes": 1, "consents": 2}'::jsonb,
+  '{"user_profiles": 1, "user_roles": 2, "sessions": 3, "login_sources": 1, "refresh_tokens": 0, "password_reset_tokens": 1, "email_verification_tokens": 2, "phone_verification_codes": 1, "consents": 2, "totp_factors": 1, "recovery_codes": 10, "login_challenges": 1, "api_keys": 1}'::jsonb,
   'BR-304: and how much of what, without the data');
 select is((select (l.actor_user_id, l.new_values)::text from audit.audit_logs l where l.action = 'erasures.inserted' and l.user_id = pg_temp.id('ann')), (pg_temp.id('root'), null::jsonb)::text, 'BR-304: the log says who did it');
 select is((select count(*) from app.erasures e where e.erased_at is not null), 1::bigint, 'and the record when');

@@ -12,6 +12,10 @@ do $$ begin
   perform pg_temp.outcome(null, $q$select api.forgot_password('ann@example.org')$q$);
   perform pg_temp.outcome('ann', $q$select api.change_phone('+41790000001')$q$);
   perform pg_temp.outcome('ann', format('select api.update_user(%L, %L, null, %L)', pg_temp.id('bob'), '{first_name}', 'Bobby'));
+  perform pg_temp.outcome('ann', format('select api.create_my_api_key(%L, %L, null, %L)', 'robot', '{users:read}', pg_temp.hash('a')));
+  perform pg_temp.outcome('ann', format('select api.enrol_mfa(%L, %L)', '0123456789abcdef.' || repeat('A', 64), pg_temp.hash('a')));
+  perform pg_temp.outcome('ann', 'select api.confirm_mfa(floor(extract(epoch from private.now()) / 30)::bigint)');
+  perform pg_temp.outcome(null, format('select api.login(%L, %L)', 'ann', pg_temp.hash('a')));
   perform set_config('test.tokens', concat_ws('|', pg_temp.token('verify_email', 'ann@example.org'), pg_temp.token('reset_password', 'ann@example.org')), true),
           set_config('test.code', (select m ->> 'code' from pg_temp.mails('verify_phone', '+41790000001') m), true);
 end $$;
@@ -40,7 +44,8 @@ create temp table elsewhere (relation, attname, reason) as values
 select set_eq(
   'select relation::text, attname from referring',
   $$select relation::text, 'user_id' from (values ('app.user_profiles'), ('app.user_roles'), ('app.sessions'), ('app.refresh_tokens'), ('app.password_reset_tokens'),
-      ('app.email_verification_tokens'), ('app.phone_verification_codes'), ('app.outbox'), ('app.login_sources'), ('app.consents'), ('app.erasures')) t (relation)
+      ('app.email_verification_tokens'), ('app.phone_verification_codes'), ('app.outbox'), ('app.login_sources'), ('app.consents'), ('app.erasures'),
+      ('app.totp_factors'), ('app.recovery_codes'), ('app.login_challenges'), ('app.api_keys')) t (relation)
     union all select relation::text, attname from elsewhere$$,
   'these columns lead to an account; a new one has to be looked at');
 select is_empty(

@@ -162,7 +162,9 @@ select pg_temp.lint('one policy says which rows a role may read or write, unless
   '{"app.users roster_user r": "one''s own, and all for who holds users:read",
     "app.user_profiles roster_user r": "one''s own, and all for who holds users:read",
     "app.user_roles roster_user r": "one''s own, and all for who holds users:read",
-    "app.sessions roster_user r": "one''s own, and all for who holds sessions:manage"}');
+    "app.sessions roster_user r": "one''s own, and all for who holds sessions:manage",
+    "app.totp_factors roster_user r": "one''s own, and all for who holds users:read",
+    "app.api_keys roster_user r": "one''s own, and all for who holds api_keys:manage"}');
 select pg_temp.lint('a policy that lets somebody write looks at the row or at who it is, but for owners',
   $$select r.name || ' ' || p.polname from pg_policy p join our_relations r on r.oid = p.polrelid
     where p.polcmd <> 'r' and p.polroles <> array[r.owner]
@@ -181,6 +183,7 @@ select pg_temp.lint('a view has its caller''s rights',
   $$select name from our_relations where kind = 'v' and not coalesce(options::text ~ 'security_invoker(=true)?[,}]', false)$$,
   'create view app.bad with (security_barrier) as select u.id from app.users u', 'app.bad',
   '{"private.live_sessions": "policies look up identity through it; granted to nobody",
+    "private.live_api_keys": "the same for API keys; granted to nobody",
     "private.admins": "counts administrators, whoever asks; granted to nobody",
     "reporting.v_audit_events": "the reading role has no right on the log behind it",
     "reporting.v_users_complete": "the reading role has no right on the tables behind it"}');
@@ -248,6 +251,7 @@ select pg_temp.lint('a function composes SQL only where the tables are not known
   $$create function app.bad(t text) returns void language plpgsql set search_path = pg_catalog, pg_temp as 'begin execute t; end'$$, 'app.bad',
   '{"admin.use_pg_cron": "calls an extension that most servers do not have",
     "audit.create_partitions": "names partitions by their month",
+    "audit.drop_partition": "the same",
     "audit.find_events": "leaves out what was not asked, so that an index serves; values are bound",
     "private.delete_some": "cleans up any table",
     "audit.estimate_events": "explains the query of a list",

@@ -63,7 +63,7 @@ select matches((select r ->> 'refresh_token' from reply), '^[A-Za-z0-9_-]{43}$',
 select is((select r -> 'user' ->> 'username' from reply), 'ann', 'the answer says who is signed in');
 select is((select (r ->> 'session_id')::uuid from reply), (select id from app.sessions), 'and in which session');
 select is(current_setting('response.claims')::jsonb - 'sid',
-  jsonb_build_object('sub', pg_temp.id('ann'), 'roles', '{user}'::text[], 'client_id', 'pgroster', 'ttl', 900), 'the claims for the access token go beside the answer');
+  jsonb_build_object('sub', pg_temp.id('ann'), 'roles', '{user}'::text[], 'client_id', 'pgroster', 'ttl', 900, 'amr', '{pwd}'::text[]), 'the claims for the access token go beside the answer');
 select is((select (s.device_name, host(s.client_address), s.user_agent, s.database_role)::text from app.sessions s), '(Phone,192.0.2.7,tests,)', 'the session knows its device');
 select is((select s.secret_hash from app.sessions s), (select private.digest(r ->> 'secret')::app.digest from reply), 'BR-101: of the session''s secret only the digest is stored');
 select is((select t.token_hash from app.refresh_tokens t), (select private.digest(r ->> 'refresh_token')::app.digest from reply), 'and of the refresh token');

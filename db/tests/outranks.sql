@@ -1,24 +1,25 @@
 -- Nobody acts on an account that may do more than they. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(39);
+select plan(45);
 \ir people.psql
 do $$ begin
   perform pg_temp.person('root', 'admin'), pg_temp.person('boss', 'admin'), pg_temp.person('helper', 'support'), pg_temp.person('helper2', 'support'),
           pg_temp.person('ann'), pg_temp.person('keeper');
   -- Everything that an administrator has but one.
-  perform api.create_role('keepers', array['users:read', 'users:write', 'users:delete', 'sessions:manage', 'roles:write', 'roles:assign']::app.permission_name[]);
+  perform api.create_role('keepers', array['users:read', 'users:write', 'users:delete', 'sessions:manage', 'roles:write', 'roles:assign', 'api_keys:manage']::app.permission_name[]);
   perform api.assign_role(pg_temp.id('keeper'), 'keepers');
 end $$;
 
 create temp table acts (statement) as values
   ($$select (api.update_user(%L, '{locale}', locale => 'de')).locale$$), ('select (api.suspend_user(%L)).status'), ('select (api.reactivate_user(%L)).status'),
   ('select (api.unlock_user(%L)).status'), ('select api.revoke_user_sessions(%L)'), ('select api.delete_user(%L)'), ('select (api.restore_user(%L)).status'),
-  ($$select api.assign_role(%L, 'user')$$), ($$select api.remove_role(%L, 'user')$$), ('select api.anonymize_user(%L)');
+  ($$select api.assign_role(%L, 'user')$$), ($$select api.remove_role(%L, 'user')$$), ('select api.anonymize_user(%L)'),
+  ('select api.reset_user_mfa(%L)'), ($$select api.create_user_api_key(%L, 'Robot', '{}')$$), ('select api.revoke_user_api_key(%L, gen_random_uuid())');
 
 select is(pg_temp.outcome('keeper', format(statement, pg_temp.id('root'))), 'above_own_permissions', 'BR-503: not on an administrator: ' || statement) from acts;
 select isnt(pg_temp.outcome('keeper', format(statement, pg_temp.id('ann'))), 'above_own_permissions', 'but on somebody with fewer permissions: ' || statement) from acts;
-select is(count(*), 10::bigint, 'BR-503: every function that acts on another account asks') from pg_proc p
+select is(count(*), 13::bigint, 'BR-503: every function that acts on another account asks') from pg_proc p
 where p.pronamespace = 'api'::regnamespace and p.prosrc ~ ('private\.check_outranks\(' || p.proname || '\.id\)');
 select is_empty(
   $$select p.oid::regprocedure from pg_proc p

@@ -126,7 +126,7 @@ select is(pg_temp.outcome(format('select api.assign_role(%L, %L)', pg_temp.id('r
 -- The list
 call pg_temp.be('bob');
 select is((select array_agg((r).name || ':' || array_to_string((r).permissions, ',')) from unnest((api.list_roles()).items) r),
-  '{"admin:audit:read,roles:assign,roles:write,sessions:manage,users:delete,users:read,users:write","auditor:audit:read,users:read","helper:roles:assign,sessions:manage,users:read,users:write","support:sessions:manage,users:read,users:write",user:}',
+  '{"admin:api_keys:manage,audit:read,roles:assign,roles:write,sessions:manage,users:delete,users:read,users:write","auditor:audit:read,users:read","helper:roles:assign,sessions:manage,users:read,users:write","support:sessions:manage,users:read,users:write",user:}',
   'the list has every role with what it allows');
 
 select * from finish();

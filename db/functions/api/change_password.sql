@@ -26,7 +26,7 @@ comment on function api.change_password(app.password_hash, app.password_hash) is
 @http POST /v1/me/password
 @errors reauthentication_failed password_unacceptable
 @verify current_password into verified_hash using http.own_hash()
-@hash new_password into new_password_hash avoiding http.own_words()
+@hash new_password into new_password_hash avoiding http.own_rules()
 
 Change the signed-in user's password.
 

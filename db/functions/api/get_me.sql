@@ -5,11 +5,12 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return private.user_reply(private.require_user());
+  return private.user_reply(private.require_caller());
 end
 $$;
 comment on function api.get_me() is $$
 @http GET /v1/me
+@api_keys allowed
 
 Return the signed-in user.
 $$;

@@ -11,6 +11,7 @@ $$;
 comment on function api.get_user(uuid) is $$
 @http GET /v1/users/{id}
 @errors not_found
+@api_keys allowed
 
 Return one account: one's own, or any with the permission `users:read`.
 $$;

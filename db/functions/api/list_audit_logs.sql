@@ -21,7 +21,7 @@ declare
   v_page  api.audit_page;
 begin
   select coalesce(array_agg(
-    (l.id, l.occurred_at, l.action, l.entity, l.entity_id, l.user_id, l.actor_user_id, l.actor_session_id, l.database_role,
+    (l.id, l.occurred_at, l.action, l.entity, l.entity_id, l.user_id, l.actor_user_id, l.actor_session_id, l.actor_api_key_id, l.database_role,
      l.application_name, l.request_id, l.route, host(l.client_address), l.user_agent, l.changed_fields, l.old_values,
      l.new_values, l.details)::api.audit_entry order by l.occurred_at desc, l.id desc), '{}')
   into v_page.items

@@ -23,16 +23,20 @@ begin
     perform private.refuse('invalid_credentials');
     return null;
   end if;
-  perform private.record_login(v_user.id, login.upgraded_hash);
   if login.upgraded_hash is not null then
+    update app.users u set password_hash = login.upgraded_hash where u.id = v_user.id;
     perform audit.record_event('password.rehashed', v_user.id);
   end if;
-  return private.sign_in(v_user.id, login.device_name);
+  if private.has_second_factor(v_user.id) then
+    perform private.ask_second_factor(v_user.id, login.device_name);
+    return null;
+  end if;
+  return private.sign_in(v_user.id, login.device_name, '{pwd}');
 end
 $$;
 comment on function api.login(app.identifier, app.password_hash, app.device_name, app.password_hash) is $$
 @http POST /v1/auth/login
-@errors invalid_credentials
+@errors invalid_credentials mfa_required
 @rate_limit login
 @verify password into verified_hash upgrading upgraded_hash using http.login_hash(identifier)
 
@@ -41,6 +45,9 @@ Sign in with email or username.
 Unknown, wrong, locked, suspended and deleted all get the same answer in the same time. After ten failures from one source the
 account is locked for that source for fifteen minutes, and twice as long each further time; after a hundred from
 wherever, for every source that nobody has signed in from.
+
+Where the account has a second factor, the right password gets `mfa_required` with a challenge, which `/v1/auth/mfa` exchanges
+for the session.
 $$;
 revoke all on function api.login(app.identifier, app.password_hash, app.device_name, app.password_hash) from public;
 grant execute on function api.login(app.identifier, app.password_hash, app.device_name, app.password_hash) to roster_anonymous;

@@ -35,7 +35,10 @@ begin
   perform private.forget_failed_logins(v_account.id);
   perform private.end_sessions(v_account.id, 'password_changed');
   perform private.revoke_mailed_tokens(v_account.id);
+  perform private.revoke_api_keys(v_account.id);
   if not v_account.is_email_verified then
+    -- Theirs would be the second factor, too.
+    perform private.remove_second_factor(v_account);
     perform private.confirm_email(v_account, v_account.email);
   end if;
   perform private.send(v_account.id, 'password_changed', v_account.email);
@@ -46,12 +49,13 @@ comment on function api.reset_password(text, app.password_hash, boolean) is $$
 @http POST /v1/auth/password/reset
 @errors 400:token_invalid password_unacceptable consent_required
 @rate_limit login
-@hash password into password_hash avoiding http.reset_words(token)
+@hash password into password_hash avoiding http.reset_rules(token)
 
 Set a new password with a mailed token, after a reset or an invitation.
 
-All sessions end, a lock ends, and the address counts as verified: the token was read there. To accept an invitation
-takes `gdpr_consent`, which is recorded as at a registration.
+All sessions end, all API keys are revoked, a lock ends, and the address counts as verified: the token was read there. A
+second factor stays and is asked for at the next login. To accept an invitation takes `gdpr_consent`, which is recorded as
+at a registration.
 $$;
 revoke all on function api.reset_password(text, app.password_hash, boolean) from public;
 grant execute on function api.reset_password(text, app.password_hash, boolean) to roster_anonymous, roster_user;

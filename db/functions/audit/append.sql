@@ -13,15 +13,15 @@ declare
   v_values_salt bytea := uuid_send(gen_random_uuid());
   v_origin_salt bytea := uuid_send(gen_random_uuid());
 begin
-  select a.user_id, a.session_id into v_actor from private.current_actor() a;
+  select a.user_id, a.session_id, a.api_key_id into v_actor from private.current_actor() a;
   insert into audit.audit_logs (
     occurred_at, action, entity, entity_id, user_id, actor_user_id, actor_session_id,
-    database_role, application_name, request_id, route, client_address, user_agent,
+    actor_api_key_id, database_role, application_name, request_id, route, client_address, user_agent,
     changed_fields, old_values, new_values, details,
     values_salt, values_digest, origin_salt, origin_digest)
   values (
     private.now(), entry.action, entry.entity, entry.entity_id, entry.user_id, v_actor.user_id, v_actor.session_id,
-    session_user, nullif(current_setting('application_name'), ''),
+    v_actor.api_key_id, session_user, nullif(current_setting('application_name'), ''),
     v_request ->> 'request_id', v_request ->> 'route',
     v_address, v_agent,
     entry.changed_fields, entry.old_values, entry.new_values, entry.details,

@@ -18,15 +18,17 @@ begin
   loop
     v_name := 'audit_logs_' || to_char(v_month, 'YYYY_MM');
     continue when to_regclass('audit.' || v_name) is not null;
-    execute format(
-      'create table audit.%I partition of audit.audit_logs for values from (%L) to (%L)',
-      v_name, v_month at time zone 'UTC', (v_month + interval '1 month') at time zone 'UTC');
+    -- Closed before it is part of the log, and without stopping who writes to it.
+    execute format('create table audit.%I (like audit.audit_logs including all)', v_name);
     execute format('alter table audit.%I enable row level security', v_name);
     execute format('alter table audit.%I force row level security', v_name);
     execute format(
       'create trigger _001_refuse_truncate before truncate on audit.%I for each statement execute function audit.tg__refuse_change()',
       v_name);
     execute format('comment on table audit.%I is %L', v_name, 'Audit rows of ' || to_char(v_month, 'YYYY-MM') || ' (UTC).');
+    execute format(
+      'alter table audit.audit_logs attach partition audit.%I for values from (%L) to (%L)',
+      v_name, v_month at time zone 'UTC', (v_month + interval '1 month') at time zone 'UTC');
     v_created := v_created + 1;
   end loop;
   return v_created;

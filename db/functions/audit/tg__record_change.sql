@@ -14,20 +14,19 @@ declare
   v_entry   audit.audit_logs;
 begin
   if tg_op = 'UPDATE' then
-    v_entry.changed_fields := array(
-      select n.key from jsonb_each(v_new) n
-      where n.value is distinct from v_old -> n.key
-        and n.key <> all (string_to_array(tg_argv[3], ','))
-      order by n.key);
-    if v_entry.changed_fields = '{}' then
+    select array_agg(n.key order by n.key), jsonb_object_agg(n.key, v_old -> n.key), jsonb_object_agg(n.key, n.value)
+    into v_entry.changed_fields, v_old, v_new
+    from jsonb_each(v_new) n
+    where n.value is distinct from v_old -> n.key and n.key <> all (string_to_array(tg_argv[3], ','));
+    if v_entry.changed_fields is null then
       return null;
     end if;
-    v_old := v_old - array(select k from jsonb_object_keys(v_old) k where k <> all (v_entry.changed_fields));
-    v_new := v_new - array(select k from jsonb_object_keys(v_new) k where k <> all (v_entry.changed_fields));
   end if;
   v_entry.action := tg_table_name || case tg_op when 'INSERT' then '.inserted' when 'UPDATE' then '.updated' else '.deleted' end;
   v_entry.entity := tg_table_name::text;
-  v_entry.entity_id := (select string_agg(v_row ->> k, ',') from unnest(string_to_array(tg_argv[1], ',')) k);
+  v_entry.entity_id := case
+    when strpos(tg_argv[1], ',') = 0 then v_row ->> tg_argv[1]
+    else (select string_agg(v_row ->> k, ',') from unnest(string_to_array(tg_argv[1], ',')) k) end;
   v_entry.user_id := (v_row ->> tg_argv[0])::uuid;
   v_entry.old_values := v_old - v_secrets;
   v_entry.new_values := v_new - v_secrets;

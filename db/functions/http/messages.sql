@@ -13,6 +13,10 @@ as $$
     ('email_already_used',     'email', array[]::text[]),
     ('username_already_used',  'email', array[]::text[]),
     ('password_changed',       'email', array[]::text[]),
+    ('mfa_enabled',            'email', array[]::text[]),
+    ('mfa_disabled',           'email', array[]::text[]),
+    ('recovery_code_used',     'email', array['left']),
+    ('api_key_created',        'email', array['name']),
     ('verify_phone',           'sms',   array['code'])
 $$;
 comment on function http.messages() is 'Every message to a person: the name of its text, its channel, and what its payload holds besides username and service_name.';

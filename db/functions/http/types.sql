@@ -1,5 +1,5 @@
 -- The types that the functions of schemas api and http take and return, with everything that those are made of:
--- enough to write a JSON Schema of every field.
+-- enough to write a JSON Schema of every field. Types named problem_<code> are the members of problems.
 create or replace function http.types() returns table (
   oid        oid,
   schema     text,
@@ -21,6 +21,9 @@ as $$
     select u.oid
     from pg_proc p, unnest(coalesce(p.proallargtypes, p.proargtypes::oid[]) || p.prorettype) u (oid)
     where p.pronamespace in ('api'::regnamespace, 'http'::regnamespace)
+    union
+    select t.oid from pg_type t
+    where t.typnamespace = 'api'::regnamespace and t.typtype = 'c' and starts_with(t.typname, 'problem_')
     union
     select part.oid
     from used u

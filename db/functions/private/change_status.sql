@@ -45,6 +45,9 @@ begin
   if v_target in ('suspended', 'deleted') then
     perform private.end_sessions(change_status.user_id, v_target);
     perform private.revoke_mailed_tokens(change_status.user_id);
+    if v_target = 'deleted' then
+      perform private.revoke_api_keys(change_status.user_id);
+    end if;
   end if;
 end
 $$;

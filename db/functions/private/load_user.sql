@@ -7,7 +7,7 @@ as $$
 declare
   v_user api.user;
 begin
-  select u.id, u.email, u.username, u.status, u.is_email_verified, u.is_phone_verified,
+  select u.id, u.email, u.username, u.status, u.is_email_verified, u.is_phone_verified, private.has_second_factor(u.id),
          p.first_name, p.last_name, p.phone, p.locale, p.avatar_url, p.metadata,
          array(select r.name::text
                from app.user_roles ur

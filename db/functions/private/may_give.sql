@@ -7,7 +7,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return private.is_dba() or exists (
+  return private.is_dba() or private.in_scope(may_give.permission) and exists (
     select
     from app.user_roles ur
     join app.role_permissions rp on rp.role_id = ur.role_id

@@ -14,7 +14,8 @@ begin
            string_agg(format('t.%I', a.attname), ', ' order by a.attnum)
     from pg_class c
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-      and a.atttypid not in ('app.digest'::regtype, 'app.password_hash'::regtype, 'app.message_payload'::regtype, 'bytea'::regtype)
+      and a.atttypid not in ('app.digest'::regtype, 'app.password_hash'::regtype, 'app.sealed_secret'::regtype, 'app.message_payload'::regtype,
+                         'bytea'::regtype)
     where c.oid = 'app.users'::regclass
        or exists (
          select from pg_constraint f

@@ -1,5 +1,5 @@
 -- A lock that many sources brought about goes on for others: else each sign-in of the owner would give them new guesses.
-create or replace function private.record_login(user_id uuid, upgraded_hash text) returns void
+create or replace function private.record_login(user_id uuid) returns void
 language plpgsql
 volatile
 security definer
@@ -13,10 +13,9 @@ begin
   update app.users u set
     failed_login_attempts = case when u.locked_until > private.now() then u.failed_login_attempts else 0 end,
     locked_until = case when u.locked_until > private.now() then u.locked_until end,
-    last_login_at = private.now(),
-    password_hash = coalesce(record_login.upgraded_hash, u.password_hash)
+    last_login_at = private.now()
   where u.id = record_login.user_id;
 end
 $$;
-comment on function private.record_login(uuid, text) is 'Notes a good login: when, from where, and the hash that replaces an outdated one (null: none).';
-revoke all on function private.record_login(uuid, text) from public;
+comment on function private.record_login(uuid) is 'Notes a good login, when and from where, and forgets the failures before it.';
+revoke all on function private.record_login(uuid) from public;

@@ -1,5 +1,6 @@
 -- A route's permission, event and limit are declared once, in its comment; this reads them where they are enforced.
-create or replace function private.route_tags(route regprocedure, out permission text, out audit text, out rate_limit text)
+create or replace function private.route_tags(route regprocedure, out permission text, out audit text, out rate_limit text,
+  out api_keys text)
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
@@ -7,8 +8,9 @@ as $$
 begin
   select substring(d.description from '(?n)^@permission[ \t]+(\S+)[ \t]*$'),
          substring(d.description from '(?n)^@audit[ \t]+(\S+)'),
-         substring(d.description from '(?n)^@rate_limit[ \t]+(\S+)[ \t]*$')
-  into permission, audit, rate_limit
+         substring(d.description from '(?n)^@rate_limit[ \t]+(\S+)[ \t]*$'),
+         substring(d.description from '(?n)^@api_keys[ \t]+(allowed)[ \t]*$')
+  into permission, audit, rate_limit, api_keys
   from pg_description d
   where d.objoid = route_tags.route and d.classoid = 'pg_proc'::regclass and d.objsubid = 0;
 end

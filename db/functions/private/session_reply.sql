@@ -18,7 +18,7 @@ begin
   v_reply.session_id := session.id;
   v_reply."user" := private.load_user(session.user_id);
   perform set_config('response.claims', jsonb_build_object(
-    'sub', session.user_id, 'sid', secret, 'roles', to_jsonb((v_reply."user").roles),
+    'sub', session.user_id, 'sid', secret, 'roles', to_jsonb((v_reply."user").roles), 'amr', to_jsonb(session.methods),
     'client_id', (select s.service_name from app.settings s), 'ttl', v_ttl)::text, true);
   return v_reply;
 end

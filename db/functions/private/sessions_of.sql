@@ -8,11 +8,11 @@ declare
   v_after jsonb := private.read_cursor('sessions ' || sessions_of.user_id, cursor);
   v_page  api.session_page;
 begin
-  select coalesce(array_agg((s.id, s.device_name, host(s.client_address), s.user_agent, s.created_at, s.last_used_at,
+  select coalesce(array_agg((s.id, s.device_name, host(s.client_address), s.user_agent, s.methods, s.created_at, s.last_used_at,
                              s.expires_at, s.id is not distinct from (select private.current_session_id()))::api.session_info
                             order by s.created_at desc, s.id desc), '{}')
   into v_page.items
-  from (select a.id, a.device_name, a.client_address, a.user_agent, a.created_at, a.last_used_at, a.expires_at
+  from (select a.id, a.device_name, a.client_address, a.user_agent, a.methods, a.created_at, a.last_used_at, a.expires_at
         from app.sessions a
         where a.user_id = sessions_of.user_id and a.revoked_at is null and a.expires_at > private.now()
           and (v_after is null or (a.created_at, a.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid))

@@ -1,0 +1,19 @@
+-- Crockford's alphabet, which has none of the letters that look like digits; 32 of them, so that every byte is as likely.
+create or replace function private.random_recovery_code() returns text
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_bytes bytea := public.gen_random_bytes(12);
+begin
+  return (
+    select string_agg(
+      substr('0123456789abcdefghjkmnpqrstvwxyz', get_byte(v_bytes, i) % 32 + 1, 1) || case when i in (3, 7) then '-' else '' end,
+      '' order by i)
+    from generate_series(0, 11) i);
+end
+$$;
+comment on function private.random_recovery_code() is 'Sixty random bits as twelve letters and digits in three groups.';
+revoke all on function private.random_recovery_code() from public;

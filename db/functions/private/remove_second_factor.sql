@@ -1,0 +1,22 @@
+-- Sign-ins that wait for the factor would wait for ever, so they end with it.
+create or replace function private.remove_second_factor(account app.users) returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_confirmed_at timestamptz;
+begin
+  delete from app.totp_factors f where f.user_id = account.id returning f.confirmed_at into v_confirmed_at;
+  delete from app.recovery_codes c where c.user_id = account.id;
+  perform private.revoke_login_challenges(account.id);
+  if v_confirmed_at is null then
+    return false;
+  end if;
+  perform audit.record_event('mfa.disabled', account.id), private.send(account.id, 'mfa_disabled', account.email);
+  return true;
+end
+$$;
+comment on function private.remove_second_factor(app.users) is 'Takes the second factor of an account away and tells its owner; false if none was in force.';
+revoke all on function private.remove_second_factor(app.users) from public;
