@@ -1,9 +1,10 @@
 """Requests that no function answers: pages, keys, the document, paths that are nothing. They count like any other.
 
 Two are left out: health and metrics, since whoever watches the service must not be turned away from it. Where the
-database can't be asked, the answer goes out uncounted.
+database can't be asked, or takes too long, the answer goes out uncounted.
 """
 
+import asyncio
 from typing import Any
 
 from api.answers import of_problem
@@ -13,6 +14,8 @@ from api.errors import ConflictError, Problem, RoutesReplacedError, of_answer
 from api.state import Service
 from api.statements import VISIT
 
+COUNT_SECONDS = 1.0
+"""How long an answer that needs no database waits for one."""
 _UNCOUNTED = ("/health/", "/metrics")
 
 
@@ -50,7 +53,9 @@ async def count(service: Service, exchange: Exchange) -> Reply | None:
     context = {"request_id": exchange.request_id}
     if exchange.address is not None:
         context["address"] = exchange.address
+    counting = asyncio.ensure_future(service.database.call(VISIT, {}, context))
+    counting.add_done_callback(lambda done: done.cancelled() or done.exception())  # which nobody may wait for any more
     try:
-        return await service.database.call(VISIT, {}, context)
-    except (Problem, RoutesReplacedError, ConflictError):
+        return await asyncio.wait_for(asyncio.shield(counting), COUNT_SECONDS)
+    except (TimeoutError, Problem, RoutesReplacedError, ConflictError):
         return None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from api.bodies import MAX_BYTES
@@ -319,6 +320,21 @@ def test_a_scan_of_paths_is_limited_like_calls_and_health_is_not(start_service: 
         assert client_of(service).get("/docs").status_code == 200, "somebody else is not affected"
     rows = one(service, "select count(*) from audit.audit_logs where action = 'request.rate_limited'")
     assert rows == 1, "a flood leaves one row"
+
+
+def test_what_needs_no_database_does_not_wait_for_one(start_service: StartService) -> None:
+    """BR-412"""
+    service = start_service()
+    assert service.client.get("/docs").status_code == 200
+    waiting = (
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and usename = 'roster_authenticator' and wait_event_type = 'Lock'"
+    )
+    with psycopg.connect(service.admin_dsn) as holder:
+        holder.execute("select from app.rate_limits for update")
+        answer = service.client.get("/.well-known/jwks.json")
+        assert (answer.status_code, "ratelimit" in answer.headers) == (200, False)
+        assert one(service, waiting) == 1, "the count itself has not ended"
 
 
 def test_an_old_token_keeps_nobody_from_signing_in(client: httpx.Client, ann: Person) -> None:

@@ -2,6 +2,8 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = '25a4916a5495ab4984393c12567db5f7e1c7557add35c7c8cd6472173291d52c';
+set local pgroster.functions_digest = '070cbf05b91ec452489d88eeaf16c9f099748c99196ccdbe886692f257f4b389';
+set local pgroster.functions_digest = 'a2bce70b431a32a97c6bb262a0e659d1987c410b5f7660f88a44f118b74c965b';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -152,6 +154,8 @@ set local role roster_audit_owner;
 \ir audit/drop_partition.sql
 \ir audit/epoch_end.sql
 \ir audit/erase_person.sql
+\ir audit/estimate_events.sql
+\ir audit/event_filter.sql
 \ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql
@@ -439,6 +443,8 @@ set local role roster_audit_owner;
 \ir audit/drop_partition.sql
 \ir audit/epoch_end.sql
 \ir audit/erase_person.sql
+\ir audit/estimate_events.sql
+\ir audit/event_filter.sql
 \ir audit/events.sql
 \ir audit/events_of.sql
 \ir audit/export_of.sql

@@ -147,12 +147,14 @@ comment on column api.audit_entry.new_values is 'The changed columns after, with
 comment on column api.audit_entry.details is 'What else an event has to say. (nullable)';
 
 create type api.audit_page as (
-  items       api.audit_entry[],
-  next_cursor text
+  items           api.audit_entry[],
+  next_cursor     text,
+  estimated_count bigint
 );
 comment on type api.audit_page is 'A page of the audit log, newest first.';
 comment on column api.audit_page.items is 'The rows of this page.';
 comment on column api.audit_page.next_cursor is 'Where the next page starts; null on the last one. (nullable)';
+comment on column api.audit_page.estimated_count is 'About how many rows fit in all; null unless it was asked for. (nullable)';
 
 create type api.audit_action as (
   action  text,

@@ -103,9 +103,9 @@ select is(pg_temp.events_of(null, $$select api.forgot_password('flood@example.or
 
 -- Reading
 select is(pg_temp.events_at_the_door(pg_temp.enter('ann', 'api.export_me()')), 'data.exported ann ann', 'BR-204: an export');
-select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.list_audit_logs(uuid,uuid,app.audit_action,timestamptz,timestamptz,text,text,app.page_size)', '{"arguments": {"user_id": null, "action": "login.failed", "to": null}}')),
+select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.list_audit_logs(uuid,uuid,app.audit_action,timestamptz,timestamptz,text,app.count_kind,text,app.page_size)', '{"arguments": {"user_id": null, "action": "login.failed", "to": null}}')),
   'audit_logs.read audrey audrey {"action": "login.failed"}', 'BR-204: the log, with its filters');
-select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.list_audit_logs(uuid,uuid,app.audit_action,timestamptz,timestamptz,text,text,app.page_size)', jsonb_build_object('arguments', jsonb_build_object('user_id', pg_temp.id('bob'))))),
+select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.list_audit_logs(uuid,uuid,app.audit_action,timestamptz,timestamptz,text,app.count_kind,text,app.page_size)', jsonb_build_object('arguments', jsonb_build_object('user_id', pg_temp.id('bob'))))),
   'audit_logs.read bob audrey', 'BR-204: of one person, about that person');
 select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.verify_audit_logs(timestamptz,timestamptz,text)')), 'audit_logs.verified audrey audrey', 'BR-204: a verification of the log');
 select is(pg_temp.events_at_the_door(pg_temp.enter('audrey', 'api.get_user_history(uuid,timestamptz)', jsonb_build_object('arguments', jsonb_build_object('id', pg_temp.id('bob'), 'at', '2026-01-01T00:00:00Z')))),

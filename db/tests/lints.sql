@@ -254,6 +254,7 @@ select pg_temp.lint('a function composes SQL only where the tables are not known
     "audit.drop_partition": "the same",
     "audit.find_events": "leaves out what was not asked, so that an index serves; values are bound",
     "private.delete_some": "cleans up any table",
+    "audit.estimate_events": "explains the query of a list",
     "private.estimate_users": "explains the query of a list",
     "private.find_users": "leaves out what was not asked, so that an index serves; values are bound",
     "private.personal_data": "reads every table that refers to a person",

@@ -1,7 +1,7 @@
 -- Reading the audit log. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(22);
+select plan(27);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -88,7 +88,12 @@ select is(pg_temp.numbers(format($$action => 'phone.verification_failed', cursor
 select is(pg_temp.outcome(format('select api.list_audit_logs(%s, cursor => %L)', filters, current_setting('test.cursor'))), 'cursor_invalid', 'BR-232: and belongs to its filters, not to ' || filters)
 from unnest(array['action => ''login.failed''', 'action => ''phone.verification_failed'', request_id => ''seek''']) filters;
 
+select is((api.list_audit_logs()).estimated_count, null, 'nobody counts the log unless it is asked for');
+select ok((api.list_audit_logs(count => 'estimated', "limit" => 5)).estimated_count >= 5, 'then the planner tells about how many rows fit');
+select ok((api.list_audit_logs(count => 'estimated', action => 'nothing.happened', "limit" => 5)).estimated_count < (api.list_audit_logs(count => 'estimated', "limit" => 5)).estimated_count, 'with the filters');
+select is(pg_temp.outcome('select api.list_audit_logs(count => ''exact'')'), '23514', 'there is no exact count');
 call pg_temp.be('sue');
+select is((api.list_audit_logs(count => 'estimated')).estimated_count, null, 'without audit:read not even that is told');
 select is((api.list_audit_logs()).items, '{}', 'without audit:read row-level security shows nothing');
 call pg_temp.be('ann');
 select is((api.list_audit_logs(user_id => pg_temp.id('ann'))).items, '{}', 'not of oneself either');

@@ -6,6 +6,7 @@ create or replace function api.list_audit_logs(
   "from" timestamptz default null,
   "to" timestamptz default null,
   request_id text default null,
+  count app.count_kind default 'none',
   cursor text default null,
   "limit" app.page_size default 20)
 returns api.audit_page
@@ -32,10 +33,14 @@ begin
     v_page.next_cursor := private.make_cursor(v_list, jsonb_build_array(
       v_page.items["limit"].occurred_at, v_page.items["limit"].id));
   end if;
+  if list_audit_logs.count = 'estimated' and private.has_permission('audit:read') then
+    v_page.estimated_count := greatest(cardinality(v_page.items), audit.estimate_events(
+      list_audit_logs.user_id, list_audit_logs.actor_user_id, list_audit_logs.action, list_audit_logs.request_id, "from", "to"));
+  end if;
   return v_page;
 end
 $$;
-comment on function api.list_audit_logs(uuid, uuid, app.audit_action, timestamptz, timestamptz, text, text, app.page_size) is $$
+comment on function api.list_audit_logs(uuid, uuid, app.audit_action, timestamptz, timestamptz, text, app.count_kind, text, app.page_size) is $$
 @http GET /v1/audit-logs
 @permission audit:read
 @audit audit_logs.read user_id actor_user_id action from to request_id
@@ -44,7 +49,8 @@ comment on function api.list_audit_logs(uuid, uuid, app.audit_action, timestampt
 Read the audit log, newest first.
 
 `user_id` is whom a row is about, `actor_user_id` who did it; `GET /v1/audit-logs/actions` lists the actions. `from` is
-included, `to` is not. A cursor belongs to its filters. Reading the log leaves a row in it.
+included, `to` is not. A cursor belongs to its filters. `count=estimated` adds about how many rows
+fit in all. Reading the log leaves a row in it.
 $$;
-revoke all on function api.list_audit_logs(uuid, uuid, app.audit_action, timestamptz, timestamptz, text, text, app.page_size) from public;
-grant execute on function api.list_audit_logs(uuid, uuid, app.audit_action, timestamptz, timestamptz, text, text, app.page_size) to roster_user;
+revoke all on function api.list_audit_logs(uuid, uuid, app.audit_action, timestamptz, timestamptz, text, app.count_kind, text, app.page_size) from public;
+grant execute on function api.list_audit_logs(uuid, uuid, app.audit_action, timestamptz, timestamptz, text, app.count_kind, text, app.page_size) to roster_user;

@@ -11,12 +11,9 @@ as $$
 begin
   return query execute
     'select l.* from audit.audit_logs l where true'
-    || case when find_events.user_id is not null then ' and l.user_id = $1' else '' end
-    || case when find_events.actor_user_id is not null then ' and l.actor_user_id = $2' else '' end
-    || case when find_events.action is not null then ' and l.action = $3' else '' end
-    || case when find_events.request_id is not null then ' and l.request_id = $4' else '' end
-    || case when since is not null then ' and l.occurred_at >= $5' else '' end
-    || case when until is not null then ' and l.occurred_at < $6' else '' end
+    || audit.event_filter(
+         find_events.user_id is not null, find_events.actor_user_id is not null, find_events.action is not null,
+         find_events.request_id is not null, since is not null, until is not null)
     || case when before is not null then ' and (l.occurred_at, l.id) < ($7, $8)' else '' end
     || ' order by l.occurred_at desc, l.id desc limit $9'
   using find_events.user_id, find_events.actor_user_id, find_events.action, find_events.request_id,
