@@ -1,9 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '25a4916a5495ab4984393c12567db5f7e1c7557add35c7c8cd6472173291d52c';
-set local pgroster.functions_digest = '070cbf05b91ec452489d88eeaf16c9f099748c99196ccdbe886692f257f4b389';
-set local pgroster.functions_digest = 'a2bce70b431a32a97c6bb262a0e659d1987c410b5f7660f88a44f118b74c965b';
+set local pgroster.functions_digest = 'f5b84ddc01d32e8f9020f3ff7f90d6dd2f947e1460ee03674fa0a0b35f21db99';
 \ir begin.sql
 
 -- In whatever order they name each other.
