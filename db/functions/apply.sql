@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'f5b84ddc01d32e8f9020f3ff7f90d6dd2f947e1460ee03674fa0a0b35f21db99';
+set local pgroster.functions_digest = 'ed77ca65f321e58bc9f9faa558c6f2671b45b777806f7e45b145f9dc2ccf40e0';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -168,6 +168,7 @@ set local role roster_audit_owner;
 \ir audit/origin_digest.sql
 \ir audit/page_of_seals.sql
 \ir audit/partitions.sql
+\ir audit/places.sql
 \ir audit/record_archive.sql
 \ir audit/record_event.sql
 \ir audit/rows_as_of.sql
@@ -457,6 +458,7 @@ set local role roster_audit_owner;
 \ir audit/origin_digest.sql
 \ir audit/page_of_seals.sql
 \ir audit/partitions.sql
+\ir audit/places.sql
 \ir audit/record_archive.sql
 \ir audit/record_event.sql
 \ir audit/rows_as_of.sql
