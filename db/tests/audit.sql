@@ -142,7 +142,7 @@ select is(pg_temp.as_role(role, $$insert into audit.audit_logs (occurred_at, act
 from unnest('{roster_owner,roster_authenticator,roster_anonymous,roster_user,roster_dba,roster_auditor,roster_reporting}'::text[]) role;
 select is(pg_temp.as_role(role, $$select audit.record_event('a.b')$$), '42501', role || ' may not record an event')
 from unnest('{roster_authenticator,roster_anonymous,roster_user,roster_dba,roster_auditor,roster_reporting}'::text[]) role;
-select is(pg_temp.as_role('roster_owner', 'select audit.append(null)'), '42501', 'nor does the owner of the tables append a row that it made up');
+select is(pg_temp.as_role('roster_owner', 'select audit.append(null, null, null, null, null, null, null, null)'), '42501', 'nor does the owner of the tables append a row that it made up');
 select is(pg_temp.as_role('roster_owner', statement), '42501', 'nor may it: ' || statement)
 from unnest(array['alter table audit.audit_logs disable trigger all', 'drop table audit.audit_logs', 'alter table audit.audit_logs no force row level security',
   'drop trigger _000_refuse_change on audit.audit_logs', 'create or replace function audit.tg__refuse_change() returns trigger language plpgsql as ''begin return null; end''',
