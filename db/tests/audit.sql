@@ -1,7 +1,7 @@
 -- The audit log: one row for each change, no secrets, append-only. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(78);
+select plan(79);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -138,6 +138,7 @@ end
 $$;
 select is(array_agg(distinct pg_temp.as_role(role, statement)), '{42501}', role || ' may try none of these')
 from attempts, unnest('{roster_owner,roster_authenticator,roster_anonymous,roster_user,roster_dba,roster_auditor,roster_reporting}'::text[]) role group by role;
+select is(pg_temp.as_role('roster_auditor', 'select admin.verify_audit(), admin.audit_head(), admin.audit_partitions(), audit.actions()'), 'ok', 'an auditor verifies the log without asking an operator');
 select is(pg_temp.as_role(role, $$insert into audit.audit_logs (occurred_at, action, database_role) values (now(), 'a.b', 'x')$$), '42501', role || ' may not write a row either')
 from unnest('{roster_owner,roster_authenticator,roster_anonymous,roster_user,roster_dba,roster_auditor,roster_reporting}'::text[]) role;
 select is(pg_temp.as_role(role, $$select audit.record_event('a.b')$$), '42501', role || ' may not record an event')
