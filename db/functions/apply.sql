@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'ed77ca65f321e58bc9f9faa558c6f2671b45b777806f7e45b145f9dc2ccf40e0';
+set local pgroster.functions_digest = '111954a7f7ad479efeff7d6ea56a504245ca02441273d462055c27046a9650b2';
 \ir begin.sql
 
 -- In whatever order they name each other.
