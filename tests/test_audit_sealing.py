@@ -122,7 +122,8 @@ def test_who_seals_at_the_same_time_finds_nothing_to_do(database: TestDatabase) 
 def test_the_service_seals_by_itself(database: TestDatabase) -> None:
     """BR-212: within a minute, also where three other jobs take all the time they may; as the service's login."""
     run_every = "select extract(epoch from run_every)::float from app.jobs where name = 'seal_audit'"
-    timeout = """select extract(epoch from split_part(c, '=', 2)::interval)::float from pg_roles r, unnest(r.rolconfig) c
+    timeout = """select extract(epoch from split_part(c, '=', 2)::interval)::float
+                 from pg_roles r, unnest(r.rolconfig) c
                  where r.rolname = 'roster_authenticator' and c like 'statement_timeout=%'"""
     least, longest = (app.JOBS_EVERY * part for part in app.JOBS_SPREAD)
     assert value(database.admin, run_every) <= least, "due at each look"
