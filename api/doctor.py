@@ -25,6 +25,7 @@ LEAKS = """
     from (values ('log_parameter_max_length', '0'), ('log_parameter_max_length_on_error', '0'),
                  ('log_error_verbosity', 'terse')) as s (name, safe)
     where current_setting(name) <> safe"""
+CLOCK = "select pg_catalog.round(extract(epoch from private.now() - pg_catalog.clock_timestamp()))"
 MISSING_PARTITIONS = """
     select month
     from (select to_char(now() at time zone 'UTC' + make_interval(months => n), 'YYYY_MM')
@@ -151,6 +152,7 @@ def database(server: Server) -> Iterator[Check]:
         if status.deployed_functions is not None:
             yield refusal("service login", check_server, server.api_dsn, "roster_authenticator can log in")
             yield server_log(server.api_dsn)
+            yield clock(connection)
             yield partitions(connection)
             yield guard(connection)
 
@@ -195,6 +197,17 @@ def server_log(dsn: str) -> Check:
     names, statements = zip(*leaks, strict=True)
     advice = f"as a superuser: {' '.join(statements)}"
     return Check("server log", "warn", f"may quote secrets because of {', '.join(names)}", advice)
+
+
+def clock(connection: psycopg.Connection) -> Check:
+    """Whether the product's clock is the real one: only the tables' owner moves it, and the log believes it."""
+    row = connection.execute(CLOCK).fetchone()
+    assert row is not None  # noqa: S101 - one row by construction
+    if not row[0]:
+        return Check("clock", "ok", "the real time")
+    return Check(
+        "clock", "fail", f"moved by {row[0]} seconds", "as the tables' owner: update private.clock set shift = '0'"
+    )
 
 
 def partitions(connection: psycopg.Connection) -> Check:

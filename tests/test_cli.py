@@ -131,6 +131,7 @@ def test_doctor_names_what_is_wrong_and_what_to_do(database: TestDatabase, pgros
     keys.mkdir(parents=True, mode=0o700)
     (keys / "signing.pem").touch(mode=0o644)
     database.admin.execute("update http.deployed set functions_digest = 'another'")
+    database.admin.execute("update private.clock set shift = '1 hour'")
     month = database.admin.execute("select to_char(now() at time zone 'UTC', 'YYYY_MM')").fetchone()
     assert month
     database.admin.execute(f"drop table audit.audit_logs_{month[0]}".encode())
@@ -138,6 +139,7 @@ def test_doctor_names_what_is_wrong_and_what_to_do(database: TestDatabase, pgros
     done = pgroster.run("doctor")
     assert done.returncode == 1
     assert re.search(r"^fail +key files", done.stdout, re.MULTILINE)
+    assert re.search(r"^fail +clock +moved by 3600 seconds", done.stdout, re.MULTILINE)
     assert re.search(r"^warn +functions", done.stdout, re.MULTILINE)
     assert re.search(r"^warn +audit partitions", done.stdout, re.MULTILINE)
     assert re.search(r"^warn +server log .*log_parameter_max_length", done.stdout, re.MULTILINE)
