@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'f5b84ddc01d32e8f9020f3ff7f90d6dd2f947e1460ee03674fa0a0b35f21db99';
+set local pgroster.functions_digest = 'ae16771640c733d425c0f3fca91d439c0dedeed563bf7cb36235ad79953da791';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -174,6 +174,7 @@ set local role roster_audit_owner;
 \ir audit/rows_of.sql
 \ir audit/seal.sql
 \ir audit/seal_batch.sql
+\ir audit/seal_lag.sql
 \ir audit/seal_text.sql
 \ir audit/seals_between.sql
 \ir audit/system_identifier.sql
@@ -196,6 +197,7 @@ set local role roster_owner;
 \ir http/limits.sql
 \ir http/login_hash.sql
 \ir http/messages.sql
+\ir http/metrics.sql
 \ir http/own_hash.sql
 \ir http/own_rules.sql
 \ir http/own_totp.sql
@@ -463,6 +465,7 @@ set local role roster_audit_owner;
 \ir audit/rows_of.sql
 \ir audit/seal.sql
 \ir audit/seal_batch.sql
+\ir audit/seal_lag.sql
 \ir audit/seal_text.sql
 \ir audit/seals_between.sql
 \ir audit/system_identifier.sql
@@ -485,6 +488,7 @@ set local role roster_owner;
 \ir http/limits.sql
 \ir http/login_hash.sql
 \ir http/messages.sql
+\ir http/metrics.sql
 \ir http/own_hash.sql
 \ir http/own_rules.sql
 \ir http/own_totp.sql
