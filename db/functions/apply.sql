@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '070cbf05b91ec452489d88eeaf16c9f099748c99196ccdbe886692f257f4b389';
-set local pgroster.functions_digest = 'a2bce70b431a32a97c6bb262a0e659d1987c410b5f7660f88a44f118b74c965b';
+set local pgroster.functions_digest = '8793ace51a5bbb4010d16c9597ea1d5a273c2ac02203ee3c00ad832f5c1a5aaf';
 \ir begin.sql
 
 -- In whatever order they name each other.
