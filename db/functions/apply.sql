@@ -2,7 +2,6 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = 'ae16771640c733d425c0f3fca91d439c0dedeed563bf7cb36235ad79953da791';
-set local pgroster.functions_digest = '8793ace51a5bbb4010d16c9597ea1d5a273c2ac02203ee3c00ad832f5c1a5aaf';
 \ir begin.sql
 
 -- In whatever order they name each other.
