@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'f5b84ddc01d32e8f9020f3ff7f90d6dd2f947e1460ee03674fa0a0b35f21db99';
+set local pgroster.functions_digest = 'ed72e18e6fa41752ae0bcc43a9aeb76610e2e7b8dfebb7564a4f81dc5a6fe8bf';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -96,6 +96,7 @@ set local check_function_bodies = off;
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
 \ir private/refuse_api_key.sql
+\ir private/refuse_own_account.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
 \ir private/remove_second_factor.sql
@@ -385,6 +386,7 @@ set local check_function_bodies = on;
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
 \ir private/refuse_api_key.sql
+\ir private/refuse_own_account.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
 \ir private/remove_second_factor.sql

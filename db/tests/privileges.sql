@@ -291,6 +291,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.recovery_digest(uuid,text)', ''),
   ('private.refresh_obstacle(app.sessions,app.refresh_tokens,app.refresh_tokens)', ''),
   ('private.refuse_api_key()', 'dba user'),
+  ('private.refuse_own_account(uuid)', ''),
   ('private.refuse(text,jsonb)', 'anonymous dba user'),
   ('private.register_privately(text,text,text,text,text,text,text)', ''),
   ('private.remove_personal_rows(uuid)', ''),
