@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'ed72e18e6fa41752ae0bcc43a9aeb76610e2e7b8dfebb7564a4f81dc5a6fe8bf';
+set local pgroster.functions_digest = '7ba1527d6b33cd1c766c3a706857f85d56f097be6b76faafecc96b0a2b97bf7b';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -117,6 +117,7 @@ set local check_function_bodies = off;
 \ir private/seal.sql
 \ir private/send.sql
 \ir private/send_email_verification.sql
+\ir private/send_notice.sql
 \ir private/send_password_token.sql
 \ir private/session_reply.sql
 \ir private/sessions_of.sql
@@ -407,6 +408,7 @@ set local check_function_bodies = on;
 \ir private/seal.sql
 \ir private/send.sql
 \ir private/send_email_verification.sql
+\ir private/send_notice.sql
 \ir private/send_password_token.sql
 \ir private/session_reply.sql
 \ir private/sessions_of.sql

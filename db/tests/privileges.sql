@@ -312,6 +312,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.seal(bytea,text)', ''),
   ('private.send(uuid,text,text,jsonb,text)', ''),
   ('private.send_email_verification(uuid,text)', ''),
+  ('private.send_notice(uuid,text,jsonb)', ''),
   ('private.send_password_token(app.users,text)', ''),
   ('private.session_reply(app.sessions,text,text,timestamp with time zone)', ''),
   ('private.sessions_of(uuid,text,integer)', 'dba user'),

@@ -31,9 +31,9 @@ comment on function api.create_user_api_key(uuid, app.api_key_name, app.permissi
 
 Make an API key of an account, such as a service account.
 
-The key is shown this once, and the account is told by mail. Its `scopes` are permissions that both the account and the
-caller hold. It takes a person's session: a key makes no keys.
-One's own are made at `/v1/me/api-keys`.
+The key is shown this once, and the account is told by mail if its address is verified. Its `scopes` are permissions that
+both the account and the caller hold. It takes a person's session: a key makes no keys. One's own are made at
+`/v1/me/api-keys`.
 $$;
 revoke all on function api.create_user_api_key(uuid, app.api_key_name, app.permission_name[], timestamptz) from public;
 grant execute on function api.create_user_api_key(uuid, app.api_key_name, app.permission_name[], timestamptz) to roster_user;
