@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = 'ae16771640c733d425c0f3fca91d439c0dedeed563bf7cb36235ad79953da791';
+set local pgroster.functions_digest = '7ba1527d6b33cd1c766c3a706857f85d56f097be6b76faafecc96b0a2b97bf7b';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -96,6 +97,7 @@ set local check_function_bodies = off;
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
 \ir private/refuse_api_key.sql
+\ir private/refuse_own_account.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
 \ir private/remove_second_factor.sql
@@ -116,6 +118,7 @@ set local check_function_bodies = off;
 \ir private/seal.sql
 \ir private/send.sql
 \ir private/send_email_verification.sql
+\ir private/send_notice.sql
 \ir private/send_password_token.sql
 \ir private/session_reply.sql
 \ir private/sessions_of.sql
@@ -387,6 +390,7 @@ set local check_function_bodies = on;
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
 \ir private/refuse_api_key.sql
+\ir private/refuse_own_account.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
 \ir private/remove_second_factor.sql
@@ -407,6 +411,7 @@ set local check_function_bodies = on;
 \ir private/seal.sql
 \ir private/send.sql
 \ir private/send_email_verification.sql
+\ir private/send_notice.sql
 \ir private/send_password_token.sql
 \ir private/session_reply.sql
 \ir private/sessions_of.sql
