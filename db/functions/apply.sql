@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'ae16771640c733d425c0f3fca91d439c0dedeed563bf7cb36235ad79953da791';
-set local pgroster.functions_digest = '7ba1527d6b33cd1c766c3a706857f85d56f097be6b76faafecc96b0a2b97bf7b';
+set local pgroster.functions_digest = '2259322fd5158302ee6eb20640c0440597a5f8b6c86532e7d6fee9613d1970a7';
 \ir begin.sql
 
 -- In whatever order they name each other.
