@@ -133,8 +133,8 @@ def key_files(chosen: Settings) -> Check:
     except OSError as error:
         return Check("key files", "fail", f"{error.filename}: {error.strerror}", "run as the owner of these files")
     if loose:
-        close = f"run: chmod -R go= {' '.join(map(str, directories))}"
-        return Check("key files", "fail", f"open to others: {loose[0]}", close)
+        remedy = f"run: chmod -R go= {' '.join(map(str, directories))}"
+        return Check("key files", "fail", f"open to others: {loose[0]}", remedy)
     return Check("key files", "ok", "private" if directories else "made at the first start")
 
 

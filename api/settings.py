@@ -23,6 +23,8 @@ from api.mail_settings import MailSettings
 
 Network = IPv4Network | IPv6Network
 PREFIX = "PGROSTER_"
+SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the directory in which several workers keep their counts together; set by the service for its workers."""
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -206,10 +208,9 @@ def authenticator_password(settings: Settings) -> str:
 
 
 def make_private(directory: Path) -> None:
-    """Make a directory for this account alone, and those above it that are missing: mkdir(parents=True) opens them."""
-    if not directory.is_dir():
-        make_private(directory.parent)
-        directory.mkdir(mode=0o700, exist_ok=True)
+    """Make a directory for this account alone, and those above it that are missing; `mkdir` would leave those open."""
+    for missing in reversed([directory, *directory.parents]):
+        missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_secret(path: Path, content: bytes) -> None:

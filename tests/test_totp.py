@@ -93,10 +93,10 @@ def test_a_new_key_seals_and_the_old_one_still_opens(tmp_path: Path) -> None:
 
 
 def test_sealing_keys_are_for_the_service_alone(tmp_path: Path) -> None:
-    directory = tmp_path / "sealing"
+    directory = tmp_path / "secrets" / "sealing"
     Sealer(directory)
     (path,) = directory.glob("*.key")
-    assert (stat.S_IMODE(directory.stat().st_mode), stat.S_IMODE(path.stat().st_mode)) == (0o700, 0o600)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (directory.parent, directory, path)] == [0o700, 0o700, 0o600]
     path.chmod(0o640)
     with pytest.raises(OperatorError, match="chmod 600"):
         Sealer(directory)
