@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '111954a7f7ad479efeff7d6ea56a504245ca02441273d462055c27046a9650b2';
-set local pgroster.functions_digest = '2259322fd5158302ee6eb20640c0440597a5f8b6c86532e7d6fee9613d1970a7';
+set local pgroster.functions_digest = 'f4542878339e2823bf63d3590743a578b0d0894934e744232bb40b9ff053c2af';
 \ir begin.sql
 
 -- In whatever order they name each other.
