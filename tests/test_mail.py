@@ -174,6 +174,7 @@ def test_the_host_header_does_not_reach_a_link(service: Service, post: MailServe
 
 
 def test_an_invited_person_sets_the_first_password(service: Service, post: MailServer) -> None:
+    """BR-016, BR-028"""
     admin = holder(service, "admin")
     bob = Person(service, "bob")
     created = admin.post("/v1/users", {"email": bob.email, "username": bob.username})
