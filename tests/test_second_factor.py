@@ -11,7 +11,7 @@ from psycopg import sql
 from api.resealing import reseal
 from api.settings import OperatorError
 from tests.authenticator import challenge, complete, enrol, protect
-from tests.people import NEW_PASSWORD, WRONG_PASSWORD, Person, events, member, moved_clock, one, problem
+from tests.people import NEW_PASSWORD, WRONG_PASSWORD, Person, events, holder, member, moved_clock, one, problem
 from tests.server import Service
 from tests.waiting import together
 
@@ -44,7 +44,8 @@ def test_somebody_enrols_an_app_and_signs_in_with_it(service: Service) -> None:
     assert app.enrolment["account"] == ann.email
     assert app.enrolment["qr_code"].startswith("data:image/svg+xml")
     assert ann.elsewhere().login().status_code == 200, "not in force before it is confirmed"
-    confirmed = ann.post("/v1/me/mfa/confirm", {"code": app.code()})
+    code = app.code()
+    confirmed = ann.post("/v1/me/mfa/confirm", {"code": code})
     assert confirmed.status_code == 200
     assert confirmed.headers["cache-control"] == "no-store"
     assert len(set(confirmed.json()["recovery_codes"])) == 10
@@ -56,7 +57,7 @@ def test_somebody_enrols_an_app_and_signs_in_with_it(service: Service) -> None:
     assert problem(first) == (401, "mfa_required")
     assert first.headers["cache-control"] == "no-store"
     assert "access_token" not in first.text
-    assert problem(complete(phone, first.json()["challenge"], code=app.code())) == (401, "second_factor_failed")
+    assert problem(complete(phone, first.json()["challenge"], code=code)) == (401, "second_factor_failed")
     with moved_clock(service, "1 minute"):
         assert complete(phone, first.json()["challenge"], code=app.code()).status_code == 200
         assert methods(phone) == ["pwd", "otp", "mfa"]
@@ -191,6 +192,24 @@ def test_who_has_lost_the_app_gets_in_with_a_recovery_code_and_disables_it(servi
     )  # fmt: skip
     assert ann.post("/v1/me/mfa/disable", both).status_code == 204
     assert ann.elsewhere().login().status_code == 200
+
+
+def test_a_borrowed_session_of_an_administrator_is_no_way_round_password_and_second_factor(service: Service) -> None:
+    """BR-511, BR-145, BR-530: what the routes for others do to others they do not do to oneself."""
+    root, other = holder(service, "admin"), holder(service, "admin")
+    protect(root)
+    for _ in range(10):
+        guess = {"current_password": WRONG_PASSWORD, "new_password": NEW_PASSWORD}
+        assert problem(root.post("/v1/me/password", guess)) == (401, "reauthentication_failed")
+    for method, path, body in (
+        ("DELETE", "mfa", None),
+        ("POST", "api-keys", {"name": "mine", "scopes": ["users:read"]}),
+        ("POST", "unlock", None),
+    ):
+        answer = root.request(method, f"/v1/users/{root.id}/{path}", json=body)
+        assert problem(answer) == (403, "own_account"), path
+        assert other.request(method, f"/v1/users/{root.id}/{path}", json=body).is_success, path
+    assert [e["code"] for e in events(service, "request.refused", root.id)] == ["own_account"] * 3
 
 
 def test_a_forgotten_password_is_no_way_round_the_second_factor(service: Service) -> None:

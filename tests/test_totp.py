@@ -104,3 +104,8 @@ def test_sealing_keys_are_for_the_service_alone(tmp_path: Path) -> None:
     path.rename(directory / "0123456789abcdef.key")
     with pytest.raises(OperatorError, match="named after"):
         Sealer(directory)
+
+
+def test_the_directories_above_a_key_are_closed_to_others_too(tmp_path: Path) -> None:
+    Sealer(tmp_path / "var" / "secrets" / "sealing").seal(b"secret")
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "var").rglob("*")} == {0}

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'f5b84ddc01d32e8f9020f3ff7f90d6dd2f947e1460ee03674fa0a0b35f21db99';
+set local pgroster.functions_digest = '2259322fd5158302ee6eb20640c0440597a5f8b6c86532e7d6fee9613d1970a7';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -96,6 +96,7 @@ set local check_function_bodies = off;
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
 \ir private/refuse_api_key.sql
+\ir private/refuse_own_account.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
 \ir private/remove_second_factor.sql
@@ -116,6 +117,7 @@ set local check_function_bodies = off;
 \ir private/seal.sql
 \ir private/send.sql
 \ir private/send_email_verification.sql
+\ir private/send_notice.sql
 \ir private/send_password_token.sql
 \ir private/session_reply.sql
 \ir private/sessions_of.sql
@@ -174,6 +176,7 @@ set local role roster_audit_owner;
 \ir audit/rows_of.sql
 \ir audit/seal.sql
 \ir audit/seal_batch.sql
+\ir audit/seal_lag.sql
 \ir audit/seal_text.sql
 \ir audit/seals_between.sql
 \ir audit/system_identifier.sql
@@ -196,6 +199,7 @@ set local role roster_owner;
 \ir http/limits.sql
 \ir http/login_hash.sql
 \ir http/messages.sql
+\ir http/metrics.sql
 \ir http/own_hash.sql
 \ir http/own_rules.sql
 \ir http/own_totp.sql
@@ -385,6 +389,7 @@ set local check_function_bodies = on;
 \ir private/refresh_obstacle.sql
 \ir private/refuse.sql
 \ir private/refuse_api_key.sql
+\ir private/refuse_own_account.sql
 \ir private/register_privately.sql
 \ir private/remove_personal_rows.sql
 \ir private/remove_second_factor.sql
@@ -405,6 +410,7 @@ set local check_function_bodies = on;
 \ir private/seal.sql
 \ir private/send.sql
 \ir private/send_email_verification.sql
+\ir private/send_notice.sql
 \ir private/send_password_token.sql
 \ir private/session_reply.sql
 \ir private/sessions_of.sql
@@ -463,6 +469,7 @@ set local role roster_audit_owner;
 \ir audit/rows_of.sql
 \ir audit/seal.sql
 \ir audit/seal_batch.sql
+\ir audit/seal_lag.sql
 \ir audit/seal_text.sql
 \ir audit/seals_between.sql
 \ir audit/system_identifier.sql
@@ -485,6 +492,7 @@ set local role roster_owner;
 \ir http/limits.sql
 \ir http/login_hash.sql
 \ir http/messages.sql
+\ir http/metrics.sql
 \ir http/own_hash.sql
 \ir http/own_rules.sql
 \ir http/own_totp.sql

@@ -46,6 +46,7 @@ create temp table kept (name text primary key, reply jsonb);
 create function pg_temp.reason(name text) returns text language sql as
   $$ select s.revoked_reason from app.sessions s where s.id::text = (select k.reply ->> 'session_id' from kept k where k.name = reason.name) $$;
 do $$ begin perform pg_temp.person('ann'), pg_temp.person('bob'); end $$;
+update app.users set is_email_verified = true, status = 'active' where username = 'ann';
 insert into app.password_reset_tokens (user_id, token_hash, expires_at) select pg_temp.id(n), private.digest(n), now() + interval '1 hour' from unnest('{ann,bob}'::text[]) n;
 insert into kept values ('bob', pg_temp.sign_in('bob')), ('other', pg_temp.sign_in('ann'));
 call pg_temp.be('ann');

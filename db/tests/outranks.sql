@@ -1,7 +1,7 @@
 -- Nobody acts on an account that may do more than they. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(45);
+select plan(52);
 \ir people.psql
 do $$ begin
   perform pg_temp.person('root', 'admin'), pg_temp.person('boss', 'admin'), pg_temp.person('helper', 'support'), pg_temp.person('helper2', 'support'),
@@ -40,6 +40,21 @@ do $$ begin perform api.reactivate_user(pg_temp.id('root')), api.delete_user(pg_
   perform api.assign_role(pg_temp.id('restorer'), 'restorers'); end $$;
 select is(pg_temp.outcome('restorer', 'select api.restore_user(%L)', pg_temp.id('root')::text), 'above_own_permissions', 'BR-503: nor a deleted one');
 select is(pg_temp.outcome('operator', 'select (api.restore_user(%L)).status', pg_temp.id('root')::text), 'active', 'BR-509: an operator may do all that');
+
+-- One's own account: what takes proof of who one is takes it whichever way one comes.
+select is(pg_temp.outcome('boss', format(statement, pg_temp.id('boss'))), 'own_account', 'BR-511: not on one''s own account: ' || statement)
+from acts where statement ~ 'unlock_user|reset_user_mfa|create_user_api_key';
+select is(pg_temp.outcome('operator', $$select (api.unlock_user(%L)).username$$, pg_temp.id('boss')::text), 'boss', 'BR-509: an operator has shown who they are');
+do $$
+declare
+  v_id uuid := pg_temp.id('boss');
+begin
+  perform set_config('role', 'roster_dba', true), admin.act_as('boss'), api.create_user_api_key(v_id, 'by hand', '{}'), admin.act_as(null), set_config('role', 'none', true);
+end $$;
+select is((select count(*) from app.api_keys k where k.user_id = pg_temp.id('boss')), 1::bigint, 'also one who acts as that person');
+select is(count(*), 3::bigint, 'BR-511: every function that does for others what one proves oneself for') from pg_proc p
+where p.pronamespace = 'api'::regnamespace and p.prosrc ~ ('private\.refuse_own_account\(' || p.proname || '\.id\)');
+select is(pg_temp.outcome('boss', 'select (api.unlock_user(%L)).username', pg_temp.id('helper')::text), 'helper', 'others are not meant');
 
 -- A role that has ended counts no more.
 do $$ begin perform pg_temp.person('temp'), api.assign_role(pg_temp.id('temp'), 'admin', private.now() + interval '1 hour'); end $$;

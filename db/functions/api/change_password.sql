@@ -18,7 +18,7 @@ begin
   perform private.forget_failed_logins(v_user_id);
   perform private.end_sessions(v_user_id, 'password_changed', private.current_session_id());
   perform private.revoke_mailed_tokens(v_user_id);
-  perform private.send(v_user_id, 'password_changed', (select u.email from app.users u where u.id = v_user_id));
+  perform private.send_notice(v_user_id, 'password_changed');
   perform audit.record_event('password.changed', v_user_id);
 end
 $$;

@@ -20,7 +20,7 @@ begin
   perform private.end_sessions(v_user_id, 'second_factor', private.current_session_id());
   update app.sessions s set methods = '{pwd,otp,mfa}' where s.id = private.current_session_id() and s.database_role is null;
   perform audit.record_event('mfa.confirmed', v_user_id),
-          private.send(v_user_id, 'mfa_enabled', (select u.email from app.users u where u.id = v_user_id));
+          private.send_notice(v_user_id, 'mfa_enabled');
   return private.issue_recovery_codes(v_user_id);
 end
 $$;

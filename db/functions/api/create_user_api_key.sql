@@ -14,6 +14,7 @@ as $$
 begin
   perform private.authorize('api.create_user_api_key(uuid,app.api_key_name,app.permission_name[],timestamptz)');
   perform private.refuse_api_key();
+  perform private.refuse_own_account(create_user_api_key.id);
   perform private.check_outranks(create_user_api_key.id);
   if not exists (select from app.users u where u.id = create_user_api_key.id and u.status in ('active', 'inactive')) then
     perform private.fail('status_conflict');
@@ -26,12 +27,13 @@ comment on function api.create_user_api_key(uuid, app.api_key_name, app.permissi
 @http POST /v1/users/{id}/api-keys
 @status 201
 @permission api_keys:manage
-@errors not_found status_conflict above_own_permissions unknown_permission expiry_passed too_many_api_keys session_required
+@errors not_found status_conflict above_own_permissions own_account unknown_permission expiry_passed too_many_api_keys session_required
 
 Make an API key of an account, such as a service account.
 
-The key is shown this once, and the account is told by mail. Its `scopes` are permissions that both the account and the
-caller hold. It takes a person's session: a key makes no keys.
+The key is shown this once, and the account is told by mail if its address is verified. Its `scopes` are permissions that
+both the account and the caller hold. It takes a person's session: a key makes no keys. One's own are made at
+`/v1/me/api-keys`.
 $$;
 revoke all on function api.create_user_api_key(uuid, app.api_key_name, app.permission_name[], timestamptz) from public;
 grant execute on function api.create_user_api_key(uuid, app.api_key_name, app.permission_name[], timestamptz) to roster_user;

@@ -20,6 +20,7 @@ as $$
     ('session_required',        403, 'This takes a person who has signed in; an API key cannot do it.', 'Sign in and send an access token.'),
     ('forbidden',               403, 'You are not allowed to do this.', 'Ask an administrator for a role with the permission that the route names.'),
     ('above_own_permissions',   403, 'This goes beyond your own permissions.', 'Ask somebody who holds all permissions of that role or account.'),
+    ('own_account',             403, 'This is not for your own account.', 'Use what /v1/me has for it, or ask somebody else who may do this.'),
     ('audit_append_only',       403, 'The audit log is append-only.', 'Rows leave the log only with their whole partition, when its retention has passed.'),
     ('not_found',               404, 'There is no such thing here.', 'Check the path and the id.'),
     ('method_not_allowed',      405, 'This path does not take that method.', 'Use one of the methods in the Allow header.'),

@@ -29,7 +29,7 @@ begin
   values (v_owner.id, issue_api_key.name, left(v_body, 12), private.digest(v_body),
           array(select distinct s from unnest(issue_api_key.scopes) s order by s), issue_api_key.expires_at)
   returning * into v_key;
-  perform private.send(v_owner.id, 'api_key_created', v_owner.email, jsonb_build_object('name', v_key.name));
+  perform private.send_notice(v_owner.id, 'api_key_created', jsonb_build_object('name', v_key.name));
   return (v_key.id, v_key.name, v_body, v_key.prefix, v_key.scopes, v_key.created_at, v_key.expires_at)::api.new_api_key;
 end
 $$;

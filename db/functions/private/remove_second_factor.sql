@@ -14,7 +14,7 @@ begin
   if v_confirmed_at is null then
     return false;
   end if;
-  perform audit.record_event('mfa.disabled', account.id), private.send(account.id, 'mfa_disabled', account.email);
+  perform audit.record_event('mfa.disabled', account.id), private.send_notice(account.id, 'mfa_disabled');
   return true;
 end
 $$;

@@ -16,7 +16,7 @@ begin
   end if;
   select count(*)::integer into v_left from app.recovery_codes c where c.user_id = account.id and c.used_at is null;
   perform audit.record_event('recovery_code.used', account.id, jsonb_build_object('left', v_left)),
-          private.send(account.id, 'recovery_code_used', account.email, jsonb_build_object('left', v_left));
+          private.send_notice(account.id, 'recovery_code_used', jsonb_build_object('left', v_left));
   return true;
 end
 $$;
