@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '7ba1527d6b33cd1c766c3a706857f85d56f097be6b76faafecc96b0a2b97bf7b';
+set local pgroster.functions_digest = '58503a180d6305b4570ab99d958e22e19c45f1c7f53feb17e139f408487fef8a';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -58,6 +58,7 @@ set local check_function_bodies = off;
 \ir private/in_scope.sql
 \ir private/is_api_key.sql
 \ir private/is_dba.sql
+\ir private/is_totp_exhausted.sql
 \ir private/issue_api_key.sql
 \ir private/issue_recovery_codes.sql
 \ir private/issue_refresh_token.sql
@@ -349,6 +350,7 @@ set local check_function_bodies = on;
 \ir private/in_scope.sql
 \ir private/is_api_key.sql
 \ir private/is_dba.sql
+\ir private/is_totp_exhausted.sql
 \ir private/issue_api_key.sql
 \ir private/issue_recovery_codes.sql
 \ir private/issue_refresh_token.sql
