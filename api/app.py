@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import psycopg
 
-from api import delivery, headers, logs
+from api import delivery, headers, logs, metrics
 from api.answers import of_problem
 from api.client import EXCHANGE, Exchange, address, request_id
 from api.database import Database
@@ -96,13 +96,16 @@ class Application:
                 await service.current.app(scope, receive, send_counted)
         finally:
             handler = scope.get("route_handler")
+            route = handler.opt.get("template") if handler is not None else None
+            seconds = time.perf_counter() - started
+            metrics.count(scope["method"], route, status, seconds)
             access_log.info(
                 "request",
                 extra={
                     "method": scope["method"],
-                    "route": handler.opt.get("template") if handler is not None else None,
+                    "route": route,
                     "status": status,
-                    "milliseconds": round((time.perf_counter() - started) * 1000, 2),
+                    "milliseconds": round(seconds * 1000, 2),
                     "user": exchange.user,
                 },
             )

@@ -41,7 +41,10 @@ File = click.Path(path_type=Path)
 
 @click.group("audit")
 def group() -> None:
-    """Verify the audit log, keep its head, and archive it. docs/audit.md explains."""
+    """Verify the audit log, keep its head, and archive it.
+
+    docs/audit.md explains.
+    """
 
 
 @contextmanager
@@ -57,7 +60,10 @@ def opened() -> Iterator[tuple[Settings, psycopg.Connection]]:
 
 @group.command("head")
 def head_command() -> None:
-    """Print the newest seal, signed, as JSON. Keep it elsewhere; `verify --against` compares later."""
+    """Print the newest seal, signed, as JSON.
+
+    Keep it elsewhere; `verify --against` compares later.
+    """
     with opened() as (chosen, connection):
         screens.show_json(audit_head.sign(connection, chosen))
 
@@ -139,7 +145,10 @@ def verify_archive(connection: psycopg.Connection, path: Path) -> dict[str, Any]
 @click.option("--without-personal-parts", "is_stripped", is_flag=True, help="Leave values and origins out.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def archive_command(months: tuple[str, ...], directory: Path | None, is_stripped: bool, as_json: bool) -> None:
-    """Write months to compressed files and record them, so that drop_expired_audit() may drop them."""
+    """Write months to compressed files.
+
+    And record them, so that the job drop_expired_audit may drop them.
+    """
     with opened() as (chosen, connection):
         with connection.cursor(row_factory=dict_row) as cursor:
             known = {f"{row['month']:%Y-%m}": row for row in cursor.execute(PARTITIONS)}

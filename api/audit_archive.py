@@ -20,7 +20,7 @@ from typing import IO, Any, LiteralString
 
 import psycopg
 
-from api.settings import OperatorError
+from api.settings import OperatorError, make_private
 
 FORMAT = "pgroster audit archive 1"
 SEALS: LiteralString = "select number, row_count, content, digest from admin.export_audit_seals(%s::date)"
@@ -103,7 +103,7 @@ def _new_file(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
     """A draft beside a file that is not there yet, for its owner alone; gone at the end. Raises OperatorError."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         if path.exists():
             raise OperatorError(f"{path} is there already; move it away, or choose another --directory")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

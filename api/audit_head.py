@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from api import keys
-from api.settings import OperatorError, Settings, write_secret
+from api.settings import OperatorError, Settings, make_private, write_secret
 
 FORMAT = "pgroster audit head 1"
 HEAD: LiteralString = "select seal, digest, sealed_at, system_identifier from admin.audit_head(%s)"
@@ -38,7 +38,7 @@ def signing_keys(settings: Settings) -> list[keys.Key]:
     """The keys for heads, the newest last; the first one is made when there is none. Raises OperatorError."""
     directory = settings.var / "keys" / "audit"
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(directory)
         if not any(directory.glob("*.pem")):
             private = Ed25519PrivateKey.generate()
             pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -3,12 +3,8 @@
 Every mistake is told at once. The schemas are the document's own, so what it promises is what is checked.
 """
 
-import json
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,24 +15,20 @@ from api.checks import Schema
 from api.complaints import complain, unknown
 from api.errors import FieldError, Problem
 from api.grammar import HEADERS, IDEMPOTENCY_KEY, Password
-from api.operations import Encoding, Operation
+from api.operations import Operation
 from api.password_rules import LENGTH_MAX, LENGTH_MIN, length_error
 from api.passwords import CHECKED_LENGTH_MAX
 from api.repeats import facts, key_schema
 from api.totp import DIGITS
+from api.values import coerce, encode
 
 MAX_QUERY_FIELDS = 64
-_INTEGER = re.compile(r"-?[0-9]{1,19}")
-_NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 _PASSWORD: Schema = {"type": "string", "minLength": 1, "maxLength": CHECKED_LENGTH_MAX}
 _CODE: Schema = {
     "type": "string",
     "pattern": f"^[0-9]{{{DIGITS}}}$",
     "description": f"The {DIGITS} digits that the authenticator app shows.",
 }
-_FAR_FROM_UTC = re.compile(r"[+-](1[6-9]|2[0-3]):[0-5][0-9]$")
-"""Offsets that RFC 3339 has and PostgreSQL has not."""
-_BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(slots=True)
@@ -116,7 +108,7 @@ class Binding:
         """An id that cannot be one answers as the id of a thing that is not there."""
         arguments: dict[str, str | None] = {}
         for argument, validator, text in zip(self._path, self._path_schemas, texts, strict=True):
-            value = {argument.name: _coerce(text, argument.encoding)}
+            value = {argument.name: coerce(text, argument.encoding)}
             if "\x00" in text or "\ufffd" in text:
                 raise Problem("not_found")
             if not validator.is_valid(value):
@@ -159,11 +151,11 @@ class Binding:
             elif "\x00" in text:
                 errors.append(FieldError(name, "type", "Leave out the NUL character."))
             elif argument.encoding == "array":
-                values.setdefault(name, []).append(_coerce(text, argument.items))
+                values.setdefault(name, []).append(coerce(text, argument.items))
             elif name in values:
                 errors.append(FieldError(name, "repeated", "Give this parameter once."))
             else:
-                values[name] = _coerce(text, argument.encoding)
+                values[name] = coerce(text, argument.encoding)
 
     def _named(self, error: FieldError) -> FieldError:
         """Clients know a header by its own name."""
@@ -175,7 +167,9 @@ class Binding:
         password = passwords.get(new.key) if new is not None else None
         weak = None
         if new is not None and isinstance(password, str):
-            weak = length_error(new.key, password, self._operation.password_length_min)
+            # Where a function tells the least length, nobody is told one before that.
+            least = LENGTH_MIN if self._operation.password_length_min == LENGTH_MIN else 0
+            weak = length_error(new.key, password, least)
         if errors or weak:
             raise Problem("invalid_request" if errors else "password_unacceptable", errors + ([weak] if weak else []))
 
@@ -218,34 +212,3 @@ def is_password_required(operation: Operation, password: Password) -> bool:
     if password is operation.tags.verify:
         return True
     return any(argument.required for argument in operation.arguments if argument.name == password.argument)
-
-
-def encode(value: Any, encoding: Encoding, items: Encoding = "text") -> str:
-    """A validated value as the text that PostgreSQL reads for its type."""
-    match encoding:
-        case "boolean":
-            return "true" if value else "false"
-        case "integer":
-            return str(int(value))
-        case "number":
-            return str(value)
-        case "time" if _FAR_FROM_UTC.search(value):
-            with suppress(ValueError, OverflowError):
-                return datetime.fromisoformat(value).astimezone(UTC).isoformat()
-        case "json":
-            return json.dumps(value, ensure_ascii=False)
-        case "array":
-            quoted = (encode(item, items).replace("\\", "\\\\").replace('"', '\\"') for item in value)
-            return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
-    return str(value)
-
-
-def _coerce(text: str, encoding: Encoding) -> Any:
-    """A parameter's text as the JSON value that its type has; text that is none stays, for the schema to refuse."""
-    if encoding == "boolean":
-        return _BOOLEANS.get(text, text)
-    if encoding == "integer" and _INTEGER.fullmatch(text):
-        return int(text)
-    if encoding == "number" and _NUMBER.fullmatch(text):
-        return float(text)
-    return text

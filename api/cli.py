@@ -102,7 +102,10 @@ def say(line: str) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def migrate_command(only_status: bool, as_json: bool) -> None:
-    """Bring the database up to date: missing steps, then changed functions."""
+    """Bring the database up to date.
+
+    First the steps that it lacks, then the functions that have changed.
+    """
     chosen = settings.load()
     with running(chosen) as server:
         if only_status:
@@ -120,7 +123,10 @@ def migrate_command(only_status: bool, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Take back every step: pgroster leaves the database.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rollback_command(step: str | None, steps: int, everything: bool, yes: bool) -> None:
-    """Take back the last steps. Their tables go with everything in them."""
+    """Take back the last steps.
+
+    Their tables go with everything in them.
+    """
     if everything and step:
         raise click.UsageError("use --to or --all, not both")
     with running(settings.load()) as server:
@@ -137,7 +143,10 @@ def rollback_command(step: str | None, steps: int, everything: bool, yes: bool) 
 @click.option("--password", help="One password for all of them; without it none of them can sign in.")
 @click.option("--yes", "is_sure", is_flag=True, help="Also beside accounts that are not made up.")
 def seed_command(users: int | None, key: str, password: str | None, is_sure: bool) -> None:
-    """Load six sample users, one for each state, into a database without users."""
+    """Make sample users, or as many people as you like.
+
+    Without --users six of them, one for each state, in a database without users. docs/seeds.md explains.
+    """
     chosen = settings.load()
     with running(chosen) as server:
         require_migrated(server)
@@ -153,9 +162,10 @@ def seed_command(users: int | None, key: str, password: str | None, is_sure: boo
 @click.option("--report", type=click.Path(path_type=Path), help="CSV or JSON file that gets what came of each row.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def import_command(path: Path, is_rehearsal: bool, report: Path | None, as_json: bool) -> None:
-    """Make accounts of the rows of FILE: CSV under a header, or JSON lines.
+    """Make accounts of the rows of a file.
 
-    Hashes (bcrypt, Argon2id) come along; exit code 1 if any row was refused. docs/import.md describes the fields.
+    FILE is CSV under a header, or JSON lines. Hashes (bcrypt, Argon2id) come along; exit code 1 if any row was refused.
+    docs/import.md describes the fields.
     """
     with running(settings.load()) as server:
         raise SystemExit(0 if loading.load(server.admin_dsn, path, report, is_rehearsal, as_json) else 1)
@@ -163,7 +173,10 @@ def import_command(path: Path, is_rehearsal: bool, report: Path | None, as_json:
 
 @main.command("reseal")
 def reseal_command() -> None:
-    """Make a new key for the secrets of second factors and encrypt all of them anew."""
+    """Encrypt the secrets of second factors with a new key.
+
+    Names the keys that only older backups of the database need from then on.
+    """
     chosen = settings.load()
     with running(chosen) as server:
         require_migrated(server)

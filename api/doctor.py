@@ -132,7 +132,8 @@ def key_files(chosen: Settings) -> Check:
     except OSError as error:
         return Check("key files", "fail", f"{error.filename}: {error.strerror}", "run as the owner of these files")
     if loose:
-        return Check("key files", "fail", f"open to others: {loose[0]}", f"run: chmod -R go= {loose[0].parent}")
+        remedy = f"run: chmod -R go= {' '.join(map(str, directories))}"
+        return Check("key files", "fail", f"open to others: {loose[0]}", remedy)
     return Check("key files", "ok", "private" if directories else "made at the first start")
 
 

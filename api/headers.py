@@ -7,7 +7,7 @@ from api.settings import Settings
 
 Headers = list[tuple[bytes, bytes]]
 
-_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+_POLICY = b"default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 _ONLY_ONCE = frozenset({b"host", b"content-type", b"content-encoding", b"idempotency-key", b"expect"})
 """Headers that mean something else to each reader when they stand there twice."""
 _EXPOSED = b", ".join(

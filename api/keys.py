@@ -36,7 +36,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
-from api.settings import OperatorError, write_secret
+from api.settings import OperatorError, make_private, write_secret
 
 Private = Ed25519PrivateKey | EllipticCurvePrivateKey
 State = Literal["published", "signing", "verifying", "ended"]
@@ -125,7 +125,7 @@ class Keys:
 def prepare(directory: Path, algorithm: str = "EdDSA") -> None:
     """Make the directory and the first key where they are missing; safe for workers that start together."""
     with explained(directory):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(directory)
         with locked(directory):
             if not any(directory.glob("*.pem")):
                 store(new(algorithm, int(datetime.now(UTC).timestamp())), directory)

@@ -16,7 +16,7 @@ import aiosmtplib
 import httpx
 
 from api.mail import SMS, DeliveryError, Message, Text, compose, sender
-from api.settings import Settings, write_secret
+from api.settings import Settings, make_private, write_secret
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells addresses at info, and a webhook's may be a secret
 logging.getLogger("httpcore").setLevel(logging.WARNING)
@@ -140,7 +140,7 @@ async def post(settings: Settings, tls: ssl.SSLContext, body: dict[str, str]) ->
 def store(path: Path, content: bytes) -> None:
     """Write a message to a file that only this account can read. Raises DeliveryError."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         write_secret(path, content)
     except OSError as error:
         raise DeliveryError(f"it could not be written to {path.parent.name}/: {error.strerror}") from None

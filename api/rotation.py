@@ -129,7 +129,10 @@ def _directory() -> Path:
 @keys_commands.command("list")
 @_as_json
 def list_command(as_json: bool) -> None:
-    """List the keys: what each does, from when it signs, until when its tokens may be valid."""
+    """List the keys and what each does.
+
+    And from when it signs, until when its tokens may be valid.
+    """
     shown = describe(keys.read(_directory()), time.time())
     if as_json:
         screens.show_json([asdict(each) for each in shown])
@@ -139,7 +142,13 @@ def list_command(as_json: bool) -> None:
 
 
 @keys_commands.command("rotate")
-@click.option("--algorithm", type=click.Choice(list(keys.ALGORITHMS)), default="EdDSA", show_default=True)
+@click.option(
+    "--algorithm",
+    type=click.Choice(list(keys.ALGORITHMS)),
+    default="EdDSA",
+    show_default=True,
+    help="What it signs with.",
+)
 @click.option(
     "--delay",
     type=click.IntRange(0, 30 * 86400),
@@ -152,7 +161,10 @@ def list_command(as_json: bool) -> None:
 )
 @_as_json
 def rotate_command(algorithm: str, delay: int, is_urgent: bool, as_json: bool) -> None:
-    """Make a new key. Running servers publish it, and sign with it when its time has come."""
+    """Make a new key.
+
+    Running servers publish it, and sign with it when its time has come.
+    """
     key = rotate(_directory(), algorithm, 0 if is_urgent else delay)
     if as_json:
         screens.show_json({"kid": key.kid, "algorithm": key.algorithm, "signs_from": time_text(key.signs_from)})
@@ -165,7 +177,10 @@ def rotate_command(algorithm: str, delay: int, is_urgent: bool, as_json: bool) -
 @click.option("--force", "is_forced", is_flag=True, help="Also while its tokens may be valid: all of them end.")
 @_as_json
 def retire_command(kid: str | None, is_forced: bool, as_json: bool) -> None:
-    """Delete the key KID, or without one every key whose tokens have all expired."""
+    """Delete keys that are not needed any more.
+
+    The key KID, or without one every key whose tokens have all expired.
+    """
     gone = retire(_directory(), kid, is_forced)
     if as_json:
         screens.show_json({"retired": gone})

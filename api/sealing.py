@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from api.keys import explained, locked, refuse_open
-from api.settings import OperatorError, write_secret
+from api.settings import OperatorError, make_private, write_secret
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -71,7 +71,7 @@ def add_key(directory: Path) -> str:
 def _load(directory: Path) -> dict[str, bytes]:
     """The keys by name, the newest last. Raises OperatorError where one is open to others, or is none."""
     with explained(directory):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(directory)
         refuse_open(directory, 0o700)
         with locked(directory):
             if not any(directory.glob("*.key")):

@@ -4,6 +4,7 @@ import http.client
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -18,7 +19,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from api import logs
 from api.protocol import Protocol
-from api.settings import OperatorError, Settings, local_url
+from api.settings import SHARED_COUNTS, OperatorError, Settings, local_url
 
 if TYPE_CHECKING:
     from api.app import Application
@@ -93,6 +94,8 @@ def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], No
         raise OperatorError(f"can't listen on {settings.host}:{settings.port}: {error.strerror}") from None
     threading.Thread(target=announce, args=(settings, when_ready), daemon=True).start()
     ignore_signals()
+    if settings.workers > 1:
+        share_counts(settings)
     if settings.workers == 1:
         server = uvicorn.Server(config)
         if signal.SIGHUP in stop_signals():
@@ -103,6 +106,14 @@ def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], No
         supervisor.run()
         if not supervisor.has_served and any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
             raise SystemExit(STARTUP_FAILURE)
+
+
+def share_counts(settings: Settings) -> None:
+    """Have the workers that are started from now on count into files of one directory, which is made anew."""
+    directory = settings.var / "metrics" / str(settings.port)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700, parents=True)
+    os.environ[SHARED_COUNTS] = str(directory)
 
 
 class Supervisor(Multiprocess):

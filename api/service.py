@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, ExceptionHandlersMap
 
+from api import metrics
 from api.answers import Answer, is_unchanged
 from api.client import EXCHANGE
 from api.errors import RETRY_AFTER, ConflictError, FieldError, Problem, RoutesReplacedError, render
@@ -27,7 +28,8 @@ RESERVED = ("account", "health", "docs", "openapi.json", "metrics")
 """First segments of paths that no function may take; a segment never starts with a dot, so .well-known is safe."""
 _STATE = Statement(
     b"select json_build_object('functions', functions_digest, "
-    b"'is_read_only', current_setting('transaction_read_only')::boolean) from http.deployed"
+    b"'is_read_only', current_setting('transaction_read_only')::boolean, 'lag_seconds', case when pg_is_in_recovery() "
+    b"then extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end) from http.deployed"
 )
 READY_SECONDS = 2.0
 """How long the database may take to say that it is there: whoever asks for readiness does not ask for long."""
@@ -71,6 +73,9 @@ def service_handlers(service: Service) -> list[HTTPRouteHandler]:
         keys = json.dumps(service.tokens.keys.jwks(time.time())).encode()
         return Answer(200, keys, b"application/jwk-set+json", {"Cache-Control": f"public, max-age={JWKS_SECONDS}"})
 
+    async def figures() -> ASGIApp:
+        return Answer(200, await metrics.page(service.database), metrics.CONTENT_TYPE, {"Cache-Control": "no-store"})
+
     async def openapi(request: Request[Any, Any, Any]) -> ASGIApp:
         return _cacheable(request, service.current.document, b"application/openapi+json;version=3.1")
 
@@ -86,6 +91,7 @@ def service_handlers(service: Service) -> list[HTTPRouteHandler]:
     handlers: dict[str, Callable[..., Any]] = {
         "/health/live": live,
         "/health/ready": ready,
+        "/metrics": figures,
         "/.well-known/jwks.json": jwks,
         "/openapi.json": openapi,
         "/docs": page,
@@ -119,7 +125,8 @@ async def readiness(service: Service) -> tuple[int, dict[str, Any]]:
         fault = error.code if isinstance(error, Problem) else "not migrated"
         return 503, report | {"status": "unavailable", "database": {"status": fault}}
     if state.get("is_read_only"):
-        return 503, report | {"status": "unavailable", "database": {"status": "read_only"}}
+        lag = {"lag_seconds": state["lag_seconds"]} if state["lag_seconds"] is not None else {}
+        return 503, report | {"status": "unavailable", "database": {"status": "read_only"} | lag}
     digest = state.get("functions")
     report["database"] = {"status": "ok", "milliseconds": round((time.perf_counter() - started) * 1000, 1)}
     report["functions"] = {"deployed": digest, "serving": service.current.catalog.digest}

@@ -72,6 +72,12 @@ SERVICE_PATHS: dict[str, dict[str, Any]] = {
         },
         is_limited=False,
     ),
+    "/metrics": _get(
+        "metrics",
+        "Return what the service counts, for Prometheus.",
+        {"200": _content("The figures.", "text/plain", {"type": "string"})},
+        is_limited=False,
+    ),
     "/.well-known/jwks.json": _get(
         "jwks",
         "Return the public keys of access tokens (RFC 7517).",

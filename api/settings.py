@@ -23,6 +23,8 @@ from api.mail_settings import MailSettings
 
 Network = IPv4Network | IPv6Network
 PREFIX = "PGROSTER_"
+SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the directory in which several workers keep their counts together; set by the service for its workers."""
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -196,13 +198,19 @@ def authenticator_password(settings: Settings) -> str:
     path = settings.var / "secrets" / "authenticator"
     try:
         if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(path.parent)
             write_secret(path, secrets.token_urlsafe(32).encode())
         return path.read_text().strip()
     except OSError as error:
         raise OperatorError(
             f"{path}: {error.strerror}; run as its owner, or set {PREFIX}AUTHENTICATOR_PASSWORD"
         ) from None
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory for this account alone, and those above it that are missing; `mkdir` would leave those open."""
+    for missing in reversed([directory, *directory.parents]):
+        missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_secret(path: Path, content: bytes) -> None:

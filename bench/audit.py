@@ -118,7 +118,7 @@ def of_operations(server: Server, admin: psycopg.Connection[Any], rounds: int, s
 
 @contextmanager
 def sealing(dsn: str) -> Iterator[None]:
-    """Somebody seals every second, twenty times as often as the service."""
+    """Somebody seals every second, thirty times as often as the service."""
     stopped = threading.Event()
 
     def work() -> None:

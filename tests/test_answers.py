@@ -15,7 +15,7 @@ from tests.server import Service, StartService
 
 SOMEBODY = "0190e0c4-9f4a-7c1e-8d2b-5a6f7b8c9d0e"
 PAGE = "https://app.example.org"
-STRICT = "default-src 'none'; frame-ancestors 'none'"
+STRICT = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 ITEM = r'"[a-z_]+";{0}=\d+;{1}=\d+'
 
 
@@ -68,7 +68,8 @@ def test_every_answer_tells_browsers_to_do_nothing_with_it(ann: Person) -> None:
         assert answer.headers["referrer-policy"] == "no-referrer", kind
         assert answer.headers["cross-origin-resource-policy"] == "same-origin", kind
         policy = answer.headers["content-security-policy"]
-        assert policy.startswith("default-src 'none';") and "frame-ancestors 'none'" in policy, kind
+        assert policy.startswith("default-src 'none';"), kind
+        assert {"base-uri 'none'", "frame-ancestors 'none'"} <= set(policy.split("; ")), kind
         assert (policy == STRICT) is (kind not in ("page", "account page")), kind
         names = [name for name, _ in answer.headers.multi_items()]
         assert len(names) == len(set(names)), kind

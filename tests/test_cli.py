@@ -24,7 +24,8 @@ def pgroster(database: TestDatabase, tmp_path: Path) -> Installation:
 def test_help_lists_every_command(pgroster: Installation) -> None:
     done = pgroster.run("--help")
     assert done.returncode == 0
-    for command in ("serve", "migrate", "rollback", "seed", "reseal", "routes", "keys", "psql", "doctor"):
+    for command in ("serve", "migrate", "rollback", "seed", "import", "reseal", "routes", "keys", "psql",
+                    "doctor", "audit"):  # fmt: skip
         assert re.search(rf"^  {command} ", done.stdout, re.MULTILINE), command
 
 
@@ -151,6 +152,7 @@ def test_doctor_knows_that_the_service_itself_has_the_port(service: Service) -> 
     )
     checks = {check["name"]: check for check in json.loads(place.run("doctor", "--json").stdout)}
     assert checks["port"]["state"] == "ok" and "answers" in checks["port"]["found"]
+    assert checks["key files"]["state"] == "ok", "what a start makes is closed to others"
 
 
 @pytest.fixture

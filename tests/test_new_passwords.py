@@ -79,7 +79,7 @@ def test_a_function_tells_the_least_length_of_its_callers_password(database: Tes
 
         assert probe("second", "kq7!Zr2v").status_code == 200
         assert probe("first", "kq7!Zr2v mountain").status_code == 200
-        for factor, password, least in (("first", "kq7!Zr2v", 15), ("second", "kq7!Zr2", 8), ("first", "kq7!Zr2", 8)):
+        for factor, password, least in (("first", "kq7!Zr2v", 15), ("second", "kq7!Zr2", 8), ("first", "kq7!Zr2", 15)):
             answer = probe(factor, password)
             assert refused(answer) == [("password", "too_short")]
             assert f"at least {least} " in answer.json()["errors"][0]["message"]

@@ -68,7 +68,7 @@ REFUSED: dict[str, tuple[bytes, tuple[int, str]]] = {
 USUAL = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",
 }
 

@@ -19,6 +19,7 @@ from tests.test_matrix import BODIES, HTTP_METHODS, MATRIX, STATE_BEFORE, Case, 
 NEW_HASH = "$argon2id$v=19$m=19456,t=2,p=1$" + "A" * 22 + "$" + "B" * 43
 PAGES_AND_KEYS = ("/health/", "/.well-known/", "/openapi.json", "/docs", "/account/", "/metrics")
 ROUTES = [route for route in MATRIX if not route.partition(" ")[2].startswith(PAGES_AND_KEYS)]
+SEALED = "0" * 16 + "." + "A" * 64
 STATE_HERE = {
     "POST /v1/users/{id}/unlock": "update app.users set failed_login_attempts = 3 where id = %s",
     "PUT /v1/users/{id}/roles/{name}": "delete from app.user_roles where user_id = %s",
@@ -48,10 +49,11 @@ def operator(module_database: TestDatabase, cluster: Server) -> Iterator[Psql]:
 
 @dataclass(frozen=True)
 class Function:
-    """A route's function: its arguments in order, those that are hashes of passwords, and whether it writes."""
+    """A route's function: its arguments, those without a default, the hashes of passwords, and whether it writes."""
 
     name: str
     arguments: list[str]
+    needed: list[str]
     hashes: list[str]
     writes: bool
 
@@ -68,6 +70,7 @@ def functions(shared_service: Service) -> dict[str, Function]:
     }
     rows = shared_service.database.execute(
         """select p.proname, coalesce(p.proargnames[1:p.pronargs], '{}'),
+                  coalesce(p.proargnames[1:p.pronargs - p.pronargdefaults], '{}'),
                   array(select a.name from unnest(p.proargnames, p.proargtypes::oid[]) a (name, type)
                         where a.type = 'app.password_hash'::regtype and a.name <> 'upgraded_hash'),
                   p.provolatile = 'v'
@@ -84,6 +87,9 @@ def call(route: str, case: Case, function: Function) -> str:
     given: dict[str, Any] = {p.strip("{}"): v for p, v in zip(places, values, strict=True) if p.startswith("{")} | body
     given |= {name: case.world.password_hash if name == "verified_hash" else NEW_HASH for name in function.hashes}
     given |= {"present": list(body)}
+    # What else the service makes of a request before it calls the function
+    made = {"sealed_secret": SEALED, "verified_step": case.world.run("select (private.totp_steps())[1]")}
+    given |= {name: value for name, value in made.items() if name in function.needed}
     sent = [f"{name} => {literal(value)}" for name, value in given.items() if name in function.arguments]
     return f"select to_jsonb(api.{function.name}({', '.join(sent)}))"
 

@@ -58,7 +58,8 @@ def test_somebody_enrols_an_app_and_signs_in_with_it(service: Service) -> None:
     assert app.enrolment["account"] == ann.email
     assert app.enrolment["qr_code"].startswith("data:image/svg+xml")
     assert ann.elsewhere().login().status_code == 200, "not in force before it is confirmed"
-    confirmed = ann.post("/v1/me/mfa/confirm", {"code": app.code()})
+    code = app.code()
+    confirmed = ann.post("/v1/me/mfa/confirm", {"code": code})
     assert confirmed.status_code == 200
     assert confirmed.headers["cache-control"] == "no-store"
     assert len(set(confirmed.json()["recovery_codes"])) == 10
@@ -70,7 +71,7 @@ def test_somebody_enrols_an_app_and_signs_in_with_it(service: Service) -> None:
     assert problem(first) == (401, "mfa_required")
     assert first.headers["cache-control"] == "no-store"
     assert "access_token" not in first.text
-    assert problem(complete(phone, first.json()["challenge"], code=app.code())) == (401, "second_factor_failed")
+    assert problem(complete(phone, first.json()["challenge"], code=code)) == (401, "second_factor_failed")
     with moved_clock(service, "1 minute"):
         assert complete(phone, first.json()["challenge"], code=app.code()).status_code == 200
         assert methods(phone) == ["pwd", "otp", "mfa"]

@@ -93,10 +93,10 @@ def test_a_new_key_seals_and_the_old_one_still_opens(tmp_path: Path) -> None:
 
 
 def test_sealing_keys_are_for_the_service_alone(tmp_path: Path) -> None:
-    directory = tmp_path / "sealing"
+    directory = tmp_path / "secrets" / "sealing"
     Sealer(directory)
     (path,) = directory.glob("*.key")
-    assert (stat.S_IMODE(directory.stat().st_mode), stat.S_IMODE(path.stat().st_mode)) == (0o700, 0o600)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (directory.parent, directory, path)] == [0o700, 0o700, 0o600]
     path.chmod(0o640)
     with pytest.raises(OperatorError, match="chmod 600"):
         Sealer(directory)
@@ -104,3 +104,8 @@ def test_sealing_keys_are_for_the_service_alone(tmp_path: Path) -> None:
     path.rename(directory / "0123456789abcdef.key")
     with pytest.raises(OperatorError, match="named after"):
         Sealer(directory)
+
+
+def test_the_directories_above_a_key_are_closed_to_others_too(tmp_path: Path) -> None:
+    Sealer(tmp_path / "var" / "secrets" / "sealing").seal(b"secret")
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "var").rglob("*")} == {0}

@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = '58503a180d6305b4570ab99d958e22e19c45f1c7f53feb17e139f408487fef8a';
+set local pgroster.functions_digest = '2259322fd5158302ee6eb20640c0440597a5f8b6c86532e7d6fee9613d1970a7';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -177,6 +178,7 @@ set local role roster_audit_owner;
 \ir audit/rows_of.sql
 \ir audit/seal.sql
 \ir audit/seal_batch.sql
+\ir audit/seal_lag.sql
 \ir audit/seal_text.sql
 \ir audit/seals_between.sql
 \ir audit/system_identifier.sql
@@ -199,6 +201,7 @@ set local role roster_owner;
 \ir http/limits.sql
 \ir http/login_hash.sql
 \ir http/messages.sql
+\ir http/metrics.sql
 \ir http/own_hash.sql
 \ir http/own_rules.sql
 \ir http/own_totp.sql
@@ -469,6 +472,7 @@ set local role roster_audit_owner;
 \ir audit/rows_of.sql
 \ir audit/seal.sql
 \ir audit/seal_batch.sql
+\ir audit/seal_lag.sql
 \ir audit/seal_text.sql
 \ir audit/seals_between.sql
 \ir audit/system_identifier.sql
@@ -491,6 +495,7 @@ set local role roster_owner;
 \ir http/limits.sql
 \ir http/login_hash.sql
 \ir http/messages.sql
+\ir http/metrics.sql
 \ir http/own_hash.sql
 \ir http/own_rules.sql
 \ir http/own_totp.sql
