@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '58503a180d6305b4570ab99d958e22e19c45f1c7f53feb17e139f408487fef8a';
-set local pgroster.functions_digest = '2259322fd5158302ee6eb20640c0440597a5f8b6c86532e7d6fee9613d1970a7';
+set local pgroster.functions_digest = '02cb5ad1c9362e60a3e3f0bff3968b6520859c5de62514bd8b577faec7f5dc6f';
 \ir begin.sql
 
 -- In whatever order they name each other.
