@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '2259322fd5158302ee6eb20640c0440597a5f8b6c86532e7d6fee9613d1970a7';
+set local pgroster.functions_digest = '02cb5ad1c9362e60a3e3f0bff3968b6520859c5de62514bd8b577faec7f5dc6f';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -58,6 +58,7 @@ set local check_function_bodies = off;
 \ir private/in_scope.sql
 \ir private/is_api_key.sql
 \ir private/is_dba.sql
+\ir private/is_totp_exhausted.sql
 \ir private/issue_api_key.sql
 \ir private/issue_recovery_codes.sql
 \ir private/issue_refresh_token.sql
@@ -351,6 +352,7 @@ set local check_function_bodies = on;
 \ir private/in_scope.sql
 \ir private/is_api_key.sql
 \ir private/is_dba.sql
+\ir private/is_totp_exhausted.sql
 \ir private/issue_api_key.sql
 \ir private/issue_recovery_codes.sql
 \ir private/issue_refresh_token.sql
