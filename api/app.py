@@ -34,8 +34,10 @@ from api.visits import counting
 log = logging.getLogger("pgroster")
 access_log = logging.getLogger("pgroster.request")
 
-JOBS_EVERY = 30.0
-"""Seconds between two calls of the database's own jobs; several workers share them by a lock in the database."""
+JOBS_EVERY = 20.0
+"""Seconds between two looks for due jobs; several workers share them by a lock in the database."""
+JOBS_SPREAD = (0.8, 1.2)
+"""Least and greatest part of that: workers that start together do not look together for ever."""
 _RUN_JOB = Statement(b"select admin.run_due_job()")
 
 
@@ -190,7 +192,7 @@ async def _watch_keys(service: Service) -> None:
 
 async def _run_jobs(service: Service) -> None:
     while True:
-        await asyncio.sleep(JOBS_EVERY * random.uniform(0.8, 1.2))  # noqa: S311 no secret
+        await asyncio.sleep(JOBS_EVERY * random.uniform(*JOBS_SPREAD))  # noqa: S311 no secret
         try:
             while await service.database.value(_RUN_JOB):
                 pass

@@ -49,8 +49,9 @@ TRIGGERS: LiteralString = """
     select format('alter table %%s %%s trigger _900_record_change', t.tgrelid::regclass, %s::text)
     from pg_trigger t where t.tgname = '_900_record_change'"""
 SILENT: LiteralString = """
-    create or replace function audit.append(entry audit.audit_logs) returns void language plpgsql security definer
-    set search_path = pg_catalog, pg_temp as 'begin end'"""
+    create or replace function audit.append(
+      action text, entity text, entity_id text, user_id uuid, changed_fields text[], old_values jsonb, new_values jsonb,
+      details jsonb) returns void language plpgsql set search_path = pg_catalog, pg_temp as 'begin end'"""
 # As rows are: a change of a session by one of 100,000 people, over two weeks.
 FILL: LiteralString = """
     insert into audit.audit_logs (

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 HASH = "$2b$12$" + "a" * 53
 OTHER_HASH = "$2b$12$" + "b" * 53
+CHALLENGE = "nullif(current_setting('response.problem', true), '')::jsonb ->> 'challenge'"
+"""What a login leaves behind that wants a second factor."""
+STEP = "floor(extract(epoch from private.now()) / 30)::bigint + "
 
 
 def _register(walk: "Walk") -> Change:
@@ -24,6 +27,20 @@ def _login(walk: "Walk") -> Change | None:
     name = walk.pick("select username from app.users where status <> 'deleted'")
     statement = call("select (api.login({}, {})).refresh_token", name, walk.random.choice([HASH, HASH, OTHER_HASH]))
     return Change("login", "roster_anonymous", statement, hands_out=True) if name else None
+
+
+def _login_with_factor(walk: "Walk") -> Change | None:
+    name = walk.pick("select u.username from app.users u join app.totp_factors f on f.user_id = u.id")
+    if not name:
+        return None
+    step = STEP + str(walk.random.randrange(3))
+    statement = call(
+        "select case when (api.login({}, {})).refresh_token is null"
+        f" then (api.complete_login({CHALLENGE}, {walk.random.choice([step, step, 'null'])})).refresh_token end",
+        name,
+        HASH,
+    )
+    return Change("complete_login", "roster_anonymous", statement, hands_out=True)
 
 
 def _refresh(walk: "Walk") -> Change | None:
@@ -68,15 +85,26 @@ def _mine(walk: "Walk") -> Change | None:
             "select api.verify_phone('000000')",
             call("select api.create_my_api_key({}, '{{}}', null, {})", name, HASH),
             call(
-                "select case when (api.enrol_mfa({}, {})).issuer is not null"
-                " then api.confirm_mfa(floor(extract(epoch from private.now()) / 30)::bigint) end",
+                f"select case when (api.enrol_mfa({{}}, {{}})).issuer is not null then api.confirm_mfa({STEP}0) end",
                 f"0123456789abcdef.{'A' * 64}",
                 HASH,
             ),
+            "select api.revoke_my_api_key((k).id) from api.list_my_api_keys() l, unnest(l.items) k limit 1",
             "select api.revoke_my_other_sessions()",
         ]
     )
     return Change(statement.split("(")[0], "roster_user", statement, session=walk.random.choice(walk.secrets[-12:]))
+
+
+def _my_factor(walk: "Walk") -> Change | None:
+    session = walk.pick(
+        """select given from unnest(%s::text[]) given join app.sessions s on s.secret_hash = private.digest(given)
+           join app.totp_factors f on f.user_id = s.user_id where s.revoked_at is null""",
+        walk.secrets,
+    )
+    name = walk.random.choice(["renew_recovery_codes", "disable_mfa"])
+    statement = call(f"select api.{name}({{}}, {STEP}{walk.random.randrange(3)})", HASH)
+    return Change(name, "roster_user", statement, session=session) if session else None
 
 
 def _anybody(walk: "Walk") -> Change | None:
@@ -101,8 +129,12 @@ def _anybody(walk: "Walk") -> Change | None:
 def _operator(walk: "Walk") -> Change | None:
     user, name = walk.pick("select id::text from app.users"), walk.name()
     role = walk.pick("select name from app.roles where name <> 'admin'")
+    key, owner = walk.pick("select array[id, user_id]::text[] from app.api_keys") or (None, None)
     statement = walk.random.choice(
         [
+            call("select api.create_user_api_key({}, {}, '{{users:read}}')", user, name),
+            call("select api.revoke_user_api_key({}, {})", owner, key),
+            call("select admin.reset_mfa({})", walk.pick("select user_id::text from app.totp_factors")),
             call("select api.assign_role({}, {})", user, role),
             call("select api.assign_role({}, {}, private.now() + interval '10 days')", user, role),
             call("select api.remove_role({}, {})", user, role),
@@ -144,12 +176,14 @@ OPERATIONS: list[Maker] = [
     _register,
     _login,
     _login,
+    _login_with_factor,
     _refresh,
     _refresh,
     _logout,
     _mine,
     _mine,
     _mine,
+    _my_factor,
     _anybody,
     _operator,
     _operator,

@@ -60,7 +60,7 @@ ELSEWHERE = (
     "drop owned by roster_audit_owner",
     "reassign owned by roster_audit_owner to session_user",
     "alter default privileges for role roster_audit_owner grant all on tables to public",
-    "select audit.append(null)",
+    "select audit.append(null, null, null, null, null, null, null, null)",
     "select audit.add_seal(null)",
     "select audit.seal_batch(now(), 1)",
 )

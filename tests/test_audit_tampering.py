@@ -111,12 +111,43 @@ def test_an_edited_column_is_found(tampering: psycopg.Connection[Any], target: i
 COPY = """insert into audit.audit_logs (occurred_at, transaction_id, action, database_role)
           select occurred_at + interval '{} months', transaction_id, 'login.failed', 'x'
           from audit.audit_logs where id = {{target}}"""
+TWIN = """insert into audit.audit_logs (id, occurred_at, transaction_id, action, database_role)
+          select t.id + {id}, t.occurred_at + interval '{moved}', o.transaction_id, 'login.failed', 'x'
+          from audit.audit_logs t, audit.audit_logs o where t.id = {{target}} and o.id = {other}"""
+"""A row under an id that is taken, or before all others, at the place of any row."""
+TWO_MONTHS = """update audit.audit_logs set occurred_at = occurred_at + interval '2 months' where id > {target} + 2;
+                delete from audit.seals;
+                select audit.seal(private.now(), {target} + 2);
+                select audit.seal(private.now(), 1000000);
+"""
+"""A log whose newer rows are in another month, sealed anew."""
 TAMPERINGS: dict[str, tuple[str, str, int | None]] = {
     "a deleted row": ("delete from audit.audit_logs where id = {target}", "row_missing", 0),
     "the first row": ("delete from audit.audit_logs where id = {first}", "row_missing", None),
     "the newest sealed row": ("delete from audit.audit_logs where id = {last}", "row_missing", None),
     "a row of its own among sealed ones": (COPY.format(0), "row_added", None),
     "a row of its own in another month": (COPY.format(2), "row_added", None),
+    "a sealed row's twin in another month": (TWIN.format(id=0, moved="2 months", other="{target}"), "row_added", 0),
+    "a sealed row's twin in a month and a place that other seals cover": (
+        TWO_MONTHS + TWIN.format(id=0, moved="1 second", other="{last}"),
+        "row_added",
+        0,
+    ),
+    "a row before all others": (TWIN.format(id="-1000000", moved="1 second", other="{target}"), "row_added", -1000000),
+    "a partition that a seal from the future says was dropped": (
+        """do $$
+           declare v_seal audit.seals;
+           begin
+             select s.* into v_seal from audit.seals s order by s.number desc limit 1;
+             v_seal := audit.next_seal(v_seal, now() + interval '10 years');
+             v_seal.kind := 'drop';
+             v_seal.ids := '{{}}';
+             perform audit.add_seal(v_seal);
+             execute (select format('drop table %s', tableoid::regclass) from audit.audit_logs limit 1);
+           end $$""",
+        "seal_misplaced",
+        None,
+    ),
     "a row of a transaction that has not begun": (
         """insert into audit.audit_logs (occurred_at, transaction_id, action, database_role)
            values (now(), '1000000000000', 'login.failed', 'x')""",

@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = '02cb5ad1c9362e60a3e3f0bff3968b6520859c5de62514bd8b577faec7f5dc6f';
+set local pgroster.functions_digest = '111954a7f7ad479efeff7d6ea56a504245ca02441273d462055c27046a9650b2';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -171,6 +172,7 @@ set local role roster_audit_owner;
 \ir audit/origin_digest.sql
 \ir audit/page_of_seals.sql
 \ir audit/partitions.sql
+\ir audit/places.sql
 \ir audit/record_archive.sql
 \ir audit/record_event.sql
 \ir audit/rows_as_of.sql
@@ -465,6 +467,7 @@ set local role roster_audit_owner;
 \ir audit/origin_digest.sql
 \ir audit/page_of_seals.sql
 \ir audit/partitions.sql
+\ir audit/places.sql
 \ir audit/record_archive.sql
 \ir audit/record_event.sql
 \ir audit/rows_as_of.sql

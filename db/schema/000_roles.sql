@@ -69,7 +69,7 @@ comment on schema audit is 'The append-only audit log.';
 grant usage on schema app, private to roster_anonymous, roster_user, roster_auditor, roster_audit_owner, roster_reporting, roster_dba;
 grant usage on schema app to roster_authenticator;
 grant usage on schema api to roster_anonymous, roster_user, roster_dba, roster_authenticator;
-grant usage on schema admin to roster_dba, roster_authenticator;
+grant usage on schema admin to roster_dba, roster_auditor, roster_authenticator;
 grant usage on schema http to roster_authenticator, roster_dba;
 grant usage on schema reporting to roster_reporting, roster_dba;
 grant usage on schema audit to roster_owner, roster_auditor, roster_user, roster_dba;

@@ -164,6 +164,6 @@ $$;
 
 set local role roster_owner;
 insert into app.jobs (name, command, run_every) values
-  ('seal_audit', 'seal_audit', '20 seconds');
+  ('seal_audit', 'seal_audit', '10 seconds');
 insert into app.jobs (name, command, run_every, run_at) values
   ('drop_expired_audit', 'drop_expired_audit', '1 day', '03:00');

@@ -1,7 +1,7 @@
 -- The audit log: one row for each change, no secrets, append-only. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(78);
+select plan(79);
 
 -- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
 create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
@@ -138,11 +138,12 @@ end
 $$;
 select is(array_agg(distinct pg_temp.as_role(role, statement)), '{42501}', role || ' may try none of these')
 from attempts, unnest('{roster_owner,roster_authenticator,roster_anonymous,roster_user,roster_dba,roster_auditor,roster_reporting}'::text[]) role group by role;
+select is(pg_temp.as_role('roster_auditor', 'select admin.verify_audit(), admin.audit_head(), admin.audit_partitions(), audit.actions()'), 'ok', 'an auditor verifies the log without asking an operator');
 select is(pg_temp.as_role(role, $$insert into audit.audit_logs (occurred_at, action, database_role) values (now(), 'a.b', 'x')$$), '42501', role || ' may not write a row either')
 from unnest('{roster_owner,roster_authenticator,roster_anonymous,roster_user,roster_dba,roster_auditor,roster_reporting}'::text[]) role;
 select is(pg_temp.as_role(role, $$select audit.record_event('a.b')$$), '42501', role || ' may not record an event')
 from unnest('{roster_authenticator,roster_anonymous,roster_user,roster_dba,roster_auditor,roster_reporting}'::text[]) role;
-select is(pg_temp.as_role('roster_owner', 'select audit.append(null)'), '42501', 'nor does the owner of the tables append a row that it made up');
+select is(pg_temp.as_role('roster_owner', 'select audit.append(null, null, null, null, null, null, null, null)'), '42501', 'nor does the owner of the tables append a row that it made up');
 select is(pg_temp.as_role('roster_owner', statement), '42501', 'nor may it: ' || statement)
 from unnest(array['alter table audit.audit_logs disable trigger all', 'drop table audit.audit_logs', 'alter table audit.audit_logs no force row level security',
   'drop trigger _000_refuse_change on audit.audit_logs', 'create or replace function audit.tg__refuse_change() returns trigger language plpgsql as ''begin return null; end''',

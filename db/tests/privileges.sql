@@ -35,7 +35,7 @@ select set_eq(
   $$select s.name, a.privilege_type, string_agg(pg_temp.short(a.grantee), ' ' order by pg_temp.short(a.grantee) collate "C")
     from our_schemas s, aclexplode(s.acl) a where a.grantee <> s.owner group by 1, 2$$,
   $$values
-    ('admin',     'USAGE', 'authenticator dba'),
+    ('admin',     'USAGE', 'auditor authenticator dba'),
     ('api',       'USAGE', 'anonymous authenticator dba user'),
     ('app',       'USAGE', 'anonymous audit_owner auditor authenticator dba reporting user'),
     ('audit',     'USAGE', 'auditor dba owner user'),
@@ -57,8 +57,8 @@ create temp table declared_callers (signature, roles) as values
   ('admin.clean_expired_tokens(integer)', 'dba'),
   ('admin.cleanup_expired_data(integer)', 'dba'),
   ('admin.create_audit_partitions()', 'dba'),
-  ('admin.audit_head(bigint)', 'dba'),
-  ('admin.audit_partitions()', 'dba'),
+  ('admin.audit_head(bigint)', 'auditor dba'),
+  ('admin.audit_partitions()', 'auditor dba'),
   ('admin.drop_expired_audit(boolean)', 'dba'),
   ('admin.erase_expired_salts()', 'dba'),
   ('admin.export_audit_rows(bigint)', 'dba'),
@@ -73,7 +73,7 @@ create temp table declared_callers (signature, roles) as values
   ('admin.reset_mfa(uuid)', 'dba'),
   ('admin.restore_user(uuid)', 'dba'),
   ('admin.seal_audit(integer)', 'dba'),
-  ('admin.verify_audit(timestamp with time zone,timestamp with time zone)', 'dba'),
+  ('admin.verify_audit(timestamp with time zone,timestamp with time zone)', 'auditor dba'),
   ('admin.run_due_job()', 'authenticator dba'),
   ('admin.run_due_jobs()', 'dba'),
   ('admin.use_pg_cron(text)', 'dba'),
@@ -138,16 +138,16 @@ create temp table declared_callers (signature, roles) as values
   ('api.verify_audit_logs(timestamp with time zone,timestamp with time zone,text)', 'authenticator user'),
   ('api.verify_email(app.token)', 'anonymous authenticator user'),
   ('api.verify_phone(app.phone_code)', 'authenticator user'),
-  ('audit.actions()', 'dba owner'),
+  ('audit.actions()', 'auditor dba owner'),
   ('audit.add_seal(audit.seals)', ''),
-  ('audit.append(audit.audit_logs)', ''),
+  ('audit.append(text,text,text,uuid,text[],jsonb,jsonb,jsonb)', ''),
   ('audit.check_link(audit.seals,audit.seals)', ''),
   ('audit.cover(audit.seals,bigint)', ''),
   ('audit.create_partitions(integer)', 'owner'),
   ('audit.drop_partition(date,timestamp with time zone,boolean)', 'owner'),
   ('audit.epoch_end(integer)', ''),
   ('audit.erase_person(uuid)', 'owner'),
-  ('audit.events()', 'dba owner'),
+  ('audit.events()', 'auditor dba owner'),
   ('audit.events_of(uuid,timestamp with time zone,bigint,integer)', 'owner'),
   ('audit.export_of(uuid)', 'owner'),
   ('audit.estimate_events(uuid,uuid,text,text,timestamp with time zone,timestamp with time zone)', 'dba user'),
@@ -162,6 +162,7 @@ create temp table declared_callers (signature, roles) as values
   ('audit.opening()', ''),
   ('audit.origin_digest(bytea,inet,text)', ''),
   ('audit.partitions()', 'owner'),
+  ('audit.places(xid8,bigint,xid8,bigint,bigint,bigint)', ''),
   ('audit.record_archive(date,bytea,text,bigint,bigint,bigint,timestamp with time zone)', 'owner'),
   ('audit.record_event(text,uuid,jsonb)', 'owner'),
   ('audit.rows_as_of(text,uuid,jsonb,timestamp with time zone)', 'owner'),
@@ -529,8 +530,8 @@ select is_empty(
 select is_empty(
   $$select r.rolname, p.oid::regprocedure from pg_roles r, pg_proc p join our_schemas s on s.oid = p.pronamespace
     where r.rolname in ('roster_anonymous', 'roster_reporting', 'roster_auditor') and s.name in ('admin', 'audit', 'http')
-      and has_function_privilege(r.oid, p.oid, 'execute')$$,
-  'requests without a session, reports and auditors execute nothing of operators'', the log''s or the service''s');
+      and (r.rolname <> 'roster_auditor' or p.provolatile = 'v') and has_function_privilege(r.oid, p.oid, 'execute')$$,
+  'requests without a session and reports execute nothing of operators'', the log''s or the service''s, and auditors only what reads');
 
 select * from finish();
 rollback;

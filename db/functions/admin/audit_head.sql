@@ -13,4 +13,4 @@ end
 $$;
 comment on function admin.audit_head(bigint) is 'The newest seal of the audit log, or the one of a number: its number and its digest (hex). Kept elsewhere, it tells later whether the chain up to it was made anew; `pgroster audit head` signs it.';
 revoke all on function admin.audit_head(bigint) from public;
-grant execute on function admin.audit_head(bigint) to roster_dba;
+grant execute on function admin.audit_head(bigint) to roster_dba, roster_auditor;

@@ -17,4 +17,4 @@ end
 $$;
 comment on function admin.audit_partitions() is 'The months of the audit log: how many rows are sealed by which seals, how many wait for one, whether the retention has passed, whether the partition was dropped, and the newest archive that holds all of it.';
 revoke all on function admin.audit_partitions() from public;
-grant execute on function admin.audit_partitions() to roster_dba;
+grant execute on function admin.audit_partitions() to roster_dba, roster_auditor;

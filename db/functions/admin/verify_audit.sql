@@ -23,4 +23,4 @@ end
 $$;
 comment on function admin.verify_audit(timestamptz, timestamptz) is 'Verifies the audit log: the seals made from one time to another (null: all), and every row that they cover. Returns the first that does not fit: problem, seal and row_id, which docs/audit.md explains. unsealed: rows that wait for their seal.';
 revoke all on function admin.verify_audit(timestamptz, timestamptz) from public;
-grant execute on function admin.verify_audit(timestamptz, timestamptz) to roster_dba;
+grant execute on function admin.verify_audit(timestamptz, timestamptz) to roster_dba, roster_auditor;

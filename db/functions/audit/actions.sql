@@ -17,4 +17,4 @@ as $$
 $$;
 comment on function audit.actions() is 'The vocabulary of the column action: events, and changes of the tables that are watched.';
 revoke all on function audit.actions() from public;
-grant execute on function audit.actions() to roster_dba, roster_owner;
+grant execute on function audit.actions() to roster_dba, roster_auditor, roster_owner;

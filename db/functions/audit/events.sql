@@ -46,4 +46,4 @@ as $$
 $$;
 comment on function audit.events() is 'Every event that is no change of a row, with what it means and what its details hold.';
 revoke all on function audit.events() from public;
-grant execute on function audit.events() to roster_dba, roster_owner;
+grant execute on function audit.events() to roster_dba, roster_auditor, roster_owner;

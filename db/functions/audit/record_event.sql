@@ -5,8 +5,6 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_entry audit.audit_logs;
 begin
   if not exists (select from audit.events() e where e.action = record_event.action) then
     raise exception using
@@ -14,10 +12,7 @@ begin
       message = format('There is no event %L.', record_event.action),
       hint = 'Add it to audit.events(), with what it means.';
   end if;
-  v_entry.action := record_event.action;
-  v_entry.user_id := record_event.user_id;
-  v_entry.details := record_event.details;
-  perform audit.append(v_entry);
+  perform audit.append(record_event.action, null, null, record_event.user_id, null, null, null, record_event.details);
 end
 $$;
 comment on function audit.record_event(text, uuid, jsonb) is 'Appends an event of audit.events(), such as login.failed, about a user, with details that hold no secret and no personal value.';

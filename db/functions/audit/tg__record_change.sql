@@ -7,30 +7,28 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_old     jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
-  v_new     jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+  v_old     jsonb := to_jsonb(old);
+  v_new     jsonb := to_jsonb(new);
   v_row     jsonb := coalesce(v_new, v_old);
+  v_key     text := v_row ->> tg_argv[1];
   v_secrets text[] := string_to_array(tg_argv[2], ',');
-  v_entry   audit.audit_logs;
+  v_changed text[];
 begin
   if tg_op = 'UPDATE' then
     select array_agg(n.key order by n.key), jsonb_object_agg(n.key, v_old -> n.key), jsonb_object_agg(n.key, n.value)
-    into v_entry.changed_fields, v_old, v_new
+    into v_changed, v_old, v_new
     from jsonb_each(v_new) n
     where n.value is distinct from v_old -> n.key and n.key <> all (string_to_array(tg_argv[3], ','));
-    if v_entry.changed_fields is null then
+    if v_changed is null then
       return null;
     end if;
   end if;
-  v_entry.action := tg_table_name || case tg_op when 'INSERT' then '.inserted' when 'UPDATE' then '.updated' else '.deleted' end;
-  v_entry.entity := tg_table_name::text;
-  v_entry.entity_id := case
-    when strpos(tg_argv[1], ',') = 0 then v_row ->> tg_argv[1]
-    else (select string_agg(v_row ->> k, ',') from unnest(string_to_array(tg_argv[1], ',')) k) end;
-  v_entry.user_id := (v_row ->> tg_argv[0])::uuid;
-  v_entry.old_values := v_old - v_secrets;
-  v_entry.new_values := v_new - v_secrets;
-  perform audit.append(v_entry);
+  if v_key is null then
+    v_key := (select string_agg(v_row ->> k, ',') from unnest(string_to_array(tg_argv[1], ',')) k);
+  end if;
+  perform audit.append(
+    tg_table_name || case tg_op when 'INSERT' then '.inserted' when 'UPDATE' then '.updated' else '.deleted' end,
+    tg_table_name::text, v_key, (v_row ->> tg_argv[0])::uuid, v_changed, v_old - v_secrets, v_new - v_secrets, null);
   return null;
 end
 $$;
