@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '02cb5ad1c9362e60a3e3f0bff3968b6520859c5de62514bd8b577faec7f5dc6f';
-set local pgroster.functions_digest = '111954a7f7ad479efeff7d6ea56a504245ca02441273d462055c27046a9650b2';
+set local pgroster.functions_digest = 'd4e67382a1127180302dbcce878ea776e2fe15a1e0ed440618aabcb2600fce3d';
 \ir begin.sql
 
 -- In whatever order they name each other.
