@@ -10,7 +10,7 @@ from pytest_pgtap.plugin.core import report_tap
 
 from api.sqlfile import expand
 
-pytest_plugins = ["tests.databases", "tests.server"]
+pytest_plugins = ["tests.databases", "tests.migrated", "tests.server"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

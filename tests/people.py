@@ -16,10 +16,6 @@ PASSWORD = "seven herons over Lake Brienz"
 NEW_PASSWORD = "nine kites above Lake Thun"
 WRONG_PASSWORD = "no heron was ever here"
 
-PROXY = {"PGROSTER_TRUSTED_PROXIES": "127.0.0.1/32"}
-"""Environment of a service that believes that its clients have addresses of their own, and so lets them race: the count
-of an address is locked until its request ends, so requests of one address never meet."""
-
 _numbers = itertools.count(1)
 _addresses = (f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in itertools.count(1))
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and not made anew for each client, which is slow
@@ -200,3 +196,15 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     assert body["status"] == answer.status_code
     assert body["request_id"] == answer.headers["x-request-id"]
     return answer.status_code, body["code"]
+
+
+def rename(person: Person, name: str) -> httpx.Response:
+    """Change somebody's first name."""
+    return person.request("PATCH", "/v1/me", json={"first_name": name})
+
+
+def written(service: Service, answer: httpx.Response) -> int:
+    """How many rows of the log a request has left."""
+    return int(
+        one(service, "select count(*) from audit.audit_logs where request_id = %s", answer.headers["x-request-id"])
+    )

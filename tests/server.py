@@ -21,6 +21,9 @@ from tests.waiting import until
 
 READY_SECONDS = 60
 STOP_SECONDS = 30
+PROXY = {"PGROSTER_TRUSTED_PROXIES": "127.0.0.1/32"}
+"""Environment of a service that believes that its clients have addresses of their own, and so lets them race: the count
+of an address is locked until its request ends, so requests of one address never meet."""
 UNWANTED = ("PGROSTER_", "PG", "DATABASE_", "MAKE", "MFLAGS", "ARGS", "JOBS", "PYTEST_")
 
 
@@ -134,4 +137,11 @@ def service(start_service: StartService) -> Service:
 def shared_service(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service and database for the tests of a module, for those that leave each other alone."""
     with serving(module_database, tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def racing_service(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The same for tests whose clients have addresses of their own, so that they race without meeting at a limit."""
+    with serving(module_database, tmp_path_factory.mktemp("service"), **PROXY) as service:
         yield service

@@ -2,16 +2,14 @@
 
 import itertools
 import json
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.databases import TestDatabase
-from tests.people import PROXY, Person, grant, member, one, problem
-from tests.server import Service, StartService, serving
+from tests.people import Person, grant, member, one, problem
+from tests.server import PROXY, Service, StartService
 from tests.waiting import together
 
 RACERS = 10
@@ -19,10 +17,9 @@ TURNS = 40
 
 
 @pytest.fixture(scope="module")
-def service(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for these tests, whose clients have addresses of their own and so can race."""
-    with serving(module_database, tmp_path_factory.mktemp("service"), **PROXY) as service:
-        yield service
+def service(racing_service: Service) -> Service:
+    """One for all of these tests."""
+    return racing_service
 
 
 def make(person: Person, *scopes: str, **fields: Any) -> httpx.Response:

@@ -15,13 +15,6 @@ from api.plan import DATABASE
 from tests.migrated import Empty, change, empty_database, other_servers, sources
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server of its own."""
-    with throwaway({"fsync": "off"}) as running:
-        yield running
-
-
 @pytest.fixture
 def database(server: Server) -> Iterator[Empty]:
     """A database without anything."""

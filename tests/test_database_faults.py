@@ -15,8 +15,8 @@ import pytest
 from api.database import ATTEMPTS
 from tests.databases import TestDatabase
 from tests.invariants import broken
-from tests.people import PROXY, Person, holder, member, one, problem
-from tests.server import Service, serving
+from tests.people import Person, holder, member, one, problem, rename, written
+from tests.server import PROXY, Service, serving
 from tests.sources import Sources, route
 from tests.waiting import Load, together, under_load, until
 
@@ -87,18 +87,6 @@ def injected(service: Service, state: str, times: int) -> Iterator[None]:
         yield
     finally:
         service.database.execute("truncate public.injected")
-
-
-def rename(person: Person, name: str) -> httpx.Response:
-    """Change somebody's first name."""
-    return person.request("PATCH", "/v1/me", json={"first_name": name})
-
-
-def written(service: Service, answer: httpx.Response) -> int:
-    """How many rows of the log a request has left."""
-    return int(
-        one(service, "select count(*) from audit.audit_logs where request_id = %s", answer.headers["x-request-id"])
-    )
 
 
 def is_later(answer: httpx.Response, *codes: str) -> bool:

@@ -21,7 +21,7 @@ from tests.disks import MEGABYTE, file_size_limit, small_disk
 from tests.faults import connected, own_server, start_database, stop_database
 from tests.invariants import broken
 from tests.outbox import later, message, messages, sent
-from tests.people import Person, member, one, problem
+from tests.people import Person, member, one, problem, written
 from tests.server import Service, serving
 from tests.waiting import until
 
@@ -35,13 +35,6 @@ BALLAST = "x" * 2000
 def rename(person: Person, name: str) -> httpx.Response:
     """Change somebody's metadata, which takes room."""
     return person.request("PATCH", "/v1/me", json={"metadata": {"name": name, "ballast": BALLAST}})
-
-
-def written(service: Service, answer: httpx.Response) -> int:
-    """How many rows of the log a request has left."""
-    return int(
-        one(service, "select count(*) from audit.audit_logs where request_id = %s", answer.headers["x-request-id"])
-    )
 
 
 def use_until_refused(service: Service, person: Person) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from api.embedded import Server, throwaway
+from api.embedded import Server
 from api.migrate import migrate, status
 from api.sqlfile import MigrationError
 from tests.migrated import Empty, change, empty_database, sources
@@ -24,13 +24,6 @@ comment on function api.hello(text) is 'Greets.';
 revoke all on function api.hello(text) from public;
 grant execute on function api.hello(text) to roster_anonymous;
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server of its own."""
-    with throwaway({"fsync": "off"}) as running:
-        yield running
 
 
 @pytest.fixture

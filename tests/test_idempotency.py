@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from tests.faults import children
-from tests.people import PASSWORD, PROXY, WRONG_PASSWORD, Person, client_of, holder, member, one, problem
+from tests.people import PASSWORD, WRONG_PASSWORD, Person, client_of, holder, member, one, problem
 from tests.probes import composed
-from tests.server import Service, StartService
+from tests.server import PROXY, Service, StartService
 from tests.waiting import together, until
 
 REGISTER = "/v1/auth/register"

@@ -173,23 +173,16 @@ def test_an_import_that_was_killed_is_completed_by_running_it_again(
         # The second batch waits for somebody who registers with one of its addresses.
         other.execute("insert into app.users (email, username) values (%s, 'early')", [f"p{BATCH + 5}@example.org"])
         process = installation(tmp_path, database.admin_dsn).start("import", str(path))
-        until(lambda: waiting(database), 60, "the import waits")
+        until(lambda: database.is_waiting("import_users"), 60, "the import waits")
         assert users(database) == BATCH
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         other.rollback()
-    until(lambda: not waiting(database), 30, "the killed import's batch is undone")
+    until(lambda: not database.is_waiting("import_users"), 30, "the killed import's batch is undone")
     done = load(path, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["codes"] == {"exists": BATCH, "imported": BATCH}
     assert users(database) == 2 * BATCH
-
-
-def waiting(database: TestDatabase) -> bool:
-    """Whether an import waits for somebody else's lock."""
-    query = """select from pg_stat_activity
-               where datname = current_database() and wait_event_type = 'Lock' and query like '%import_users%'"""
-    return bool(database.admin.execute(query).fetchall())
 
 
 def test_two_imports_of_one_file_at_a_time_make_each_account_once(

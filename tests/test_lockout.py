@@ -9,20 +9,8 @@ import httpx
 import pytest
 
 from tests.databases import TestDatabase
-from tests.people import (
-    PROXY,
-    WRONG_PASSWORD,
-    Person,
-    client_of,
-    events,
-    holder,
-    member,
-    moved_clock,
-    one,
-    patiently,
-    problem,
-)
-from tests.server import Service, serving
+from tests.people import WRONG_PASSWORD, Person, client_of, events, holder, member, moved_clock, one, patiently, problem
+from tests.server import PROXY, Service, serving
 from tests.waiting import together
 
 GUESSES = 200

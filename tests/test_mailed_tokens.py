@@ -136,14 +136,3 @@ def test_private_registration_answers_everybody_alike(service: Service) -> None:
         assert one(service, "select count(*) from app.users where email = %s", free[0].email) == 1
     finally:
         service.database.execute("update app.settings set registration = 'public'")
-
-
-def test_an_invited_person_sets_the_first_password(service: Service) -> None:
-    """BR-016: with the mailed token, and signs in."""
-    ann = member(service)
-    service.database.execute("update app.users set password_hash = null where id = %s", [ann.id])
-    assert problem(ann.elsewhere().login()) == (401, "invalid_credentials")
-    token = mailed_token(service, ann.id, "invitation")
-    answer = service.client.post("/v1/auth/password/reset", json={"token": token, "password": NEW_PASSWORD})
-    assert answer.status_code == 204, answer.text
-    assert ann.login(password=NEW_PASSWORD).json()["user"]["status"] == "active"

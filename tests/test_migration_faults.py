@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from api import ROOT, migrate, yoyo_steps
-from api.embedded import Server, throwaway
+from api.embedded import Server
 from api.plan import read_plan
 from api.sqlfile import MigrationError
 from tests import sqitch
@@ -35,13 +35,6 @@ def killed(self, migration, log=True):
 yoyo_steps.Backend.mark_one = killed
 migrate.migrate(sys.argv[1])
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server of its own."""
-    with throwaway({"fsync": "off"}) as running:
-        yield running
 
 
 @pytest.fixture

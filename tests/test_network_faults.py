@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-import httpx
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -14,9 +13,9 @@ from psycopg.conninfo import make_conninfo
 from api.database import STATEMENT_TIMEOUT
 from tests.databases import TestDatabase
 from tests.faults import own_server
-from tests.people import PROXY, Person, client_of, member, one, problem
+from tests.people import Person, client_of, member, one, problem, rename
 from tests.proxy import Proxy, proxy_before
-from tests.server import Service, free_port, serving
+from tests.server import PROXY, Service, free_port, serving
 from tests.sources import Sources, route
 from tests.waiting import together, until
 
@@ -73,11 +72,6 @@ def changes(service: Service, person: Person, name: str) -> tuple[bool, int]:
         name,
     )
     return is_there, logged
-
-
-def rename(person: Person, name: str) -> httpx.Response:
-    """Change somebody's first name."""
-    return person.request("PATCH", "/v1/me", json={"first_name": name})
 
 
 @contextmanager

@@ -9,8 +9,8 @@ import httpx
 from argon2 import extract_parameters
 
 from tests.databases import TestDatabase
-from tests.people import PROXY, Person, client_of, member, one, problem
-from tests.server import Service, StartService, serving
+from tests.people import Person, client_of, member, one, problem
+from tests.server import PROXY, Service, StartService, serving
 from tests.sources import Sources, route
 from tests.waiting import together, under_load, until
 

@@ -1,7 +1,7 @@
 """Refresh tokens: rotation that forgives bad networks and does not forgive thieves, also under races and crashes."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.databases import TestDatabase
 from tests.faults import connected, kill_database, own_server, start_database
 from tests.people import (
     NEW_PASSWORD,
-    PROXY,
     Person,
     client_of,
     events,
@@ -31,17 +29,10 @@ CLIENTS = 32
 ROUNDS = 12
 
 
-@pytest.fixture(scope="module")
-def shared_service(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for these tests, whose clients have addresses of their own."""
-    with serving(module_database, tmp_path_factory.mktemp("service"), **PROXY) as service:
-        yield service
-
-
 @pytest.fixture
-def service(shared_service: Service) -> Service:
+def service(racing_service: Service) -> Service:
     """These tests leave each other alone, so they share one service."""
-    return shared_service
+    return racing_service
 
 
 def live_tokens(service: Service, person: Person) -> int:

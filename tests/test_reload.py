@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.people import PROXY, client_of, member
-from tests.server import Service, StartService
+from tests.people import client_of, member
+from tests.server import PROXY, Service, StartService
 from tests.sources import Sources, route
 from tests.waiting import Load, under_load, until
 

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from api.bodies import MAX_BYTES
-from tests.people import PROXY, Person, client_of, early_in_a_minute, holder, member, one, problem
-from tests.server import Service, StartService
+from tests.people import Person, client_of, early_in_a_minute, holder, member, one, problem
+from tests.server import PROXY, Service, StartService
 from tests.test_bodies import HOSTILE
 from tests.wire import exchange
 

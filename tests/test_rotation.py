@@ -13,8 +13,8 @@ import pytest
 from api import keys
 from api.tokens import Tokens
 from tests.commands import Installation, one_line
-from tests.people import PROXY, Person, client_of, member
-from tests.server import Service, StartService
+from tests.people import Person, client_of, member
+from tests.server import PROXY, Service, StartService
 from tests.waiting import under_load, until
 
 DAY = 86400

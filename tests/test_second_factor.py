@@ -1,7 +1,6 @@
 """Signing in with an authenticator app: the whole journey, and what must not work however it is tried."""
 
 import json
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -12,30 +11,17 @@ from psycopg import sql
 from api.resealing import reseal
 from api.settings import OperatorError
 from tests.authenticator import challenge, complete, enrol, protect
-from tests.databases import TestDatabase
-from tests.people import (
-    NEW_PASSWORD,
-    PROXY,
-    WRONG_PASSWORD,
-    Person,
-    events,
-    holder,
-    member,
-    moved_clock,
-    one,
-    problem,
-)
-from tests.server import Service, serving
+from tests.people import NEW_PASSWORD, WRONG_PASSWORD, Person, events, holder, member, moved_clock, one, problem
+from tests.server import Service
 from tests.waiting import together
 
 RACERS = 12
 
 
 @pytest.fixture(scope="module")
-def service(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for these tests, whose clients have addresses of their own and so can race."""
-    with serving(module_database, tmp_path_factory.mktemp("service"), **PROXY) as service:
-        yield service
+def service(racing_service: Service) -> Service:
+    """One for all of these tests."""
+    return racing_service
 
 
 def methods(person: Person) -> list[str]:

@@ -152,21 +152,14 @@ def test_an_interrupted_seeding_is_completed_by_running_it_again(
         other.execute("insert into app.users (email, username) values ('x@mail.example', %s)", [username])
         process = installation(tmp_path, database.admin_dsn).start("seed", "--users", str(3 * BATCH))
         until(lambda: value(database, "select count(*) from users") == 2 * BATCH, 120, "two batches")
-        until(lambda: waiting(database), 60, "the third waits")
+        until(lambda: database.is_waiting("keep_staged_users"), 60, "the third waits")
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         other.rollback()
-    until(lambda: not waiting(database), 30, "the killed batch is undone")
+    until(lambda: not database.is_waiting("keep_staged_users"), 30, "the killed batch is undone")
     done = seed("--users", str(3 * BATCH))
     assert done.stdout.startswith(f"Made {BATCH:,} users") and f"{2 * BATCH:,} were there already" in done.stdout
     assert value(database, "select count(*) from user_profiles") == 3 * BATCH
-
-
-def waiting(database: TestDatabase) -> bool:
-    """Whether a batch waits for somebody else's lock."""
-    query = """select from pg_stat_activity
-               where datname = current_database() and wait_event_type = 'Lock' and query like '%keep_staged_users%'"""
-    return bool(database.admin.execute(query).fetchall())
 
 
 def test_made_up_people_do_not_mix_with_real_ones_unasked(database: TestDatabase, seed: Seed) -> None:

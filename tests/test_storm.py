@@ -18,8 +18,8 @@ from tests.faults import connected, is_running, kill_database, own_server, start
 from tests.invariants import broken
 from tests.journal import Journal, contradictions
 from tests.outbox import later
-from tests.people import PROXY, one
-from tests.server import Service, free_port, serving
+from tests.people import one
+from tests.server import PROXY, Service, free_port, serving
 from tests.storm import Actor
 from tests.waiting import until
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.databases import TestDatabase
 from tests.faults import connected, connections, kill_database, own_server, start_database, stop_database, workers
-from tests.people import PROXY, Person, client_of, early_in_a_minute, member, one, problem
-from tests.server import Service, StartService, serving
+from tests.people import Person, client_of, early_in_a_minute, member, one, problem
+from tests.server import PROXY, Service, StartService, serving
 from tests.sources import Sources, route
 from tests.waiting import together, until
 

@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = 'f4542878339e2823bf63d3590743a578b0d0894934e744232bb40b9ff053c2af';
+set local pgroster.functions_digest = 'd4e67382a1127180302dbcce878ea776e2fe15a1e0ed440618aabcb2600fce3d';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -58,6 +59,7 @@ set local check_function_bodies = off;
 \ir private/in_scope.sql
 \ir private/is_api_key.sql
 \ir private/is_dba.sql
+\ir private/is_totp_exhausted.sql
 \ir private/issue_api_key.sql
 \ir private/issue_recovery_codes.sql
 \ir private/issue_refresh_token.sql
@@ -352,6 +354,7 @@ set local check_function_bodies = on;
 \ir private/in_scope.sql
 \ir private/is_api_key.sql
 \ir private/is_dba.sql
+\ir private/is_totp_exhausted.sql
 \ir private/issue_api_key.sql
 \ir private/issue_recovery_codes.sql
 \ir private/issue_refresh_token.sql

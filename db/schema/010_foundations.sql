@@ -232,7 +232,7 @@ comment on column app.settings.refresh_token_idle is 'How long an unused refresh
 comment on column app.settings.session_absolute is 'When a session ends however often it is refreshed.';
 comment on column app.settings.refresh_retry_grace is 'How long the last used refresh token may be presented again and gets the same successor.';
 comment on column app.settings.lock_after_failures is 'Failed logins in a row from one source that lock the account for that source.';
-comment on column app.settings.lock_everywhere_after_failures is 'Failed logins in a row from wherever that lock the account for every source it has not been signed in to from.';
+comment on column app.settings.lock_everywhere_after_failures is 'Failed logins in a row from wherever that lock the account for every source it has not been signed in to from; wrong codes in a row after which those have to send a recovery code.';
 comment on column app.settings.lock_duration is 'Length of the first lock; each further one is twice as long.';
 comment on column app.settings.lock_duration_max is 'Upper limit of a lock.';
 comment on column app.settings.login_needs_verified_email is 'Whether an account whose email is not verified is refused at login.';

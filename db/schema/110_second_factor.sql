@@ -18,6 +18,7 @@ create table app.totp_factors (
   user_id       uuid primary key constraint totp_factors_user_id_fkey references app.users on delete cascade,
   sealed_secret app.sealed_secret not null,
   last_step     app.totp_step,
+  failures      integer not null default 0,
   created_at    timestamptz not null default private.now(),
   confirmed_at  timestamptz,
   constraint totp_factors_step_when_confirmed check ((confirmed_at is null) = (last_step is null))
@@ -29,6 +30,7 @@ comment on table app.totp_factors is 'Authenticator apps (TOTP, RFC 6238), one a
 comment on column app.totp_factors.user_id is 'Whose factor it is.';
 comment on column app.totp_factors.sealed_secret is 'The shared secret, encrypted with a key that only the service has.';
 comment on column app.totp_factors.last_step is 'Time step of the last code that was taken: no code counts twice.';
+comment on column app.totp_factors.failures is 'Wrong codes since the last right one.';
 comment on column app.totp_factors.created_at is 'When it was enrolled.';
 comment on column app.totp_factors.confirmed_at is 'When a code showed that the app has the secret; null: not in force yet.';
 
@@ -100,7 +102,7 @@ create trigger _200_touch_owner after insert or delete or update of confirmed_at
 create trigger _000_refuse_truncate before truncate on app.totp_factors
   for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.totp_factors
-  for each row execute function audit.tg__record_change('user_id', 'user_id', 'sealed_secret', '');
+  for each row execute function audit.tg__record_change('user_id', 'user_id', 'sealed_secret', 'failures');
 create trigger _000_refuse_truncate before truncate on app.recovery_codes
   for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.recovery_codes

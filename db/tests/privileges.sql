@@ -253,6 +253,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.imported_before(text,text)', ''),
   ('private.in_scope(text)', ''),
   ('private.is_api_key()', 'dba user'),
+  ('private.is_totp_exhausted(uuid)', ''),
   ('private.is_dba()', 'anonymous dba user'),
   ('private.issue_api_key(uuid,text,text[],timestamp with time zone)', ''),
   ('private.issue_recovery_codes(uuid)', ''),

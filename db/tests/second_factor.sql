@@ -2,7 +2,7 @@
 -- conventions.sql. The service checks codes and tells which time step they belong to; here the steps are given directly.
 begin;
 set local search_path = pg_catalog, public;
-select plan(84);
+select plan(93);
 \ir people.psql
 
 create function pg_temp.sealed() returns text language sql as $$ select '0123456789abcdef.' || repeat('A', 64) $$;
@@ -121,6 +121,35 @@ select is(pg_temp.outcome(null, $$select api.login('ann', pg_temp.hash('a'))$$),
 select is(pg_temp.complete((select value from kept where name = 'fourth'), pg_temp.step()), 'second_factor_failed', 'and a challenge from before the lock is no way round it');
 call pg_temp.later('1 hour');
 select is(pg_temp.complete(pg_temp.challenge('ann'), pg_temp.step()), 'Bearer', 'BR-148: which ends by itself');
+
+-- Guessing with the mailbox: each reset of the password ends the locks
+create function pg_temp.forget() returns void language sql as $$ select private.forget_failed_logins(pg_temp.id('ann')) $$;
+create function pg_temp.known(is_known boolean) returns void language sql as
+  $$ update app.login_sources set last_login_at = case when $1 then private.now() end where user_id = pg_temp.id('ann') $$;
+do $$ begin perform pg_temp.known(false); update app.settings set lock_everywhere_after_failures = 20; end $$;
+call pg_temp.later();
+do $$ begin
+  for n in 1..19 loop perform pg_temp.complete(pg_temp.challenge('ann'), 0), pg_temp.forget(); end loop;
+end $$;
+select is((select f.failures from app.totp_factors f where f.user_id = pg_temp.id('ann')), 19, 'BR-153: wrong codes in a row are counted with the factor');
+select is(pg_temp.complete(pg_temp.challenge('ann'), pg_temp.step()), 'Bearer', 'a right one among them ends the row');
+select is((select f.failures from app.totp_factors f where f.user_id = pg_temp.id('ann')), 0, 'BR-153: which begins anew');
+do $$ begin perform pg_temp.known(false); end $$;
+call pg_temp.later();
+do $$ begin
+  for n in 1..20 loop perform pg_temp.complete(pg_temp.challenge('ann'), 0), pg_temp.forget(); end loop;
+end $$;
+select is(pg_temp.complete(pg_temp.challenge('ann'), pg_temp.step()), 'second_factor_failed', 'BR-153: after too many even a right code is refused, whatever the password did meanwhile');
+select is((select e ->> 'reason' from pg_temp.events('mfa.failed', 'ann') with ordinality v (e, n) order by n desc limit 1), 'exhausted', 'the log says why');
+do $$ begin perform pg_temp.known(true); end $$;
+select is(pg_temp.complete(pg_temp.challenge('ann'), pg_temp.step()), 'Bearer', 'BR-153: except from where somebody has signed in before');
+do $$ begin update app.totp_factors set failures = 20; perform pg_temp.known(false); end $$;
+select is((select count(*) from audit.audit_logs l where l.action = 'totp_factors.updated' and l.changed_fields && '{failures}'), 0::bigint, 'the count is no event of its own');
+do $$ begin perform private.issue_recovery_codes(pg_temp.id('ann')); update app.recovery_codes set code_hash = private.recovery_digest(user_id, 'aaaa-bbbb-cccc')
+  where id = (select id from app.recovery_codes where user_id = pg_temp.id('ann') limit 1); end $$;
+select is(pg_temp.complete(pg_temp.challenge('ann'), null, 'aaaa-bbbb-cccc'), 'Bearer', 'BR-153: a recovery code, which nobody guesses, is taken');
+select is((select f.failures from app.totp_factors f where f.user_id = pg_temp.id('ann')), 0, 'and ends the row as well');
+do $$ begin update app.settings set lock_everywhere_after_failures = default; end $$;
 
 -- What ends a challenge
 call pg_temp.later();

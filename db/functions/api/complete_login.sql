@@ -44,7 +44,8 @@ comment on function api.complete_login(app.token, app.totp_step, app.recovery_co
 Sign in with the challenge of a login and the second factor.
 
 Send `code`, what the authenticator app shows, or `recovery_code`. A code works once, also one that has not passed yet. A
-challenge works once, for five minutes and at most five tries; wrong codes count like wrong passwords.
+challenge works once, for five minutes and at most five tries; wrong codes count like wrong passwords. After a hundred in
+a row it takes a recovery code, except from where somebody has signed in before.
 $$;
 revoke all on function api.complete_login(app.token, app.totp_step, app.recovery_code) from public;
 grant execute on function api.complete_login(app.token, app.totp_step, app.recovery_code) to roster_anonymous;

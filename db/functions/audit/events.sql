@@ -24,7 +24,7 @@ as $$
     ('mfa.confirmed',                'A code of the enrolled authenticator app put the second factor in force; all other sessions ended.', null),
     ('mfa.disabled',                 'The second factor was taken away: by its owner, an administrator, an operator, or a reset.', null),
     ('mfa.enrolled',                 'An authenticator app was enrolled; it is in force when it is confirmed.', null),
-    ('mfa.failed',                   'A code of the second factor was refused.', 'reason: wrong_code, used_code, locked, unverified, or the account''s status'),
+    ('mfa.failed',                   'A code of the second factor was refused.', 'reason: wrong_code, used_code, exhausted, locked, unverified, or the account''s status'),
     ('operator.acted_as',            'An operator began to act as a person, by admin.act_as().', null),
     ('password.changed',             'A person changed their password.', null),
     ('password.rehashed',            'A sign-in replaced an outdated hash of the same password.', null),

@@ -11,6 +11,8 @@ declare
 begin
   if verified_step is null and recovery_code is null then
     perform private.fail('code_missing');
+  elsif v_obstacle is null and verified_step is not null and private.is_totp_exhausted(account.id) then
+    v_obstacle := 'exhausted';
   elsif v_obstacle is not null then
     null;
   elsif verified_step is not null and private.use_totp_step(account.id, verified_step) then
@@ -20,6 +22,7 @@ begin
   else
     v_obstacle := case when verified_step > 0 then 'used_code' else 'wrong_code' end;
     perform private.count_failed_login(account);
+    update app.totp_factors f set failures = f.failures + 1 where f.user_id = account.id and verified_step = 0;
   end if;
   perform audit.record_event('mfa.failed', account.id, jsonb_build_object('reason', v_obstacle)),
           private.refuse('second_factor_failed');

@@ -7,7 +7,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  update app.totp_factors f set last_step = use_totp_step.step
+  update app.totp_factors f set last_step = use_totp_step.step, failures = 0
   where f.user_id = use_totp_step.user_id and f.confirmed_at is not null
     and use_totp_step.step = any (private.totp_steps()) and use_totp_step.step > f.last_step;
   return found;
