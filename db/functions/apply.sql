@@ -1,7 +1,6 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'f4542878339e2823bf63d3590743a578b0d0894934e744232bb40b9ff053c2af';
 set local pgroster.functions_digest = 'd4e67382a1127180302dbcce878ea776e2fe15a1e0ed440618aabcb2600fce3d';
 \ir begin.sql
 
