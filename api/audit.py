@@ -113,7 +113,7 @@ def verify_log(connection: psycopg.Connection, since: datetime | None, before: d
         message = f"log: {PROBLEMS[found['problem']].format(**found)}"
     else:
         waiting = f"; {found['unsealed']:,} rows wait for their seal" if found["unsealed"] else ""
-        message = f"log: {found['seals']:,} seals hold over {found['rows']:,} rows{waiting}"
+        message = f"log: all seals hold, {found['seals']:,} over {found['rows']:,} rows{waiting}"
     return found | {"message": message}
 
 
@@ -135,7 +135,7 @@ def verify_archive(connection: psycopg.Connection, path: Path) -> dict[str, Any]
         found = audit_archive.verify(connection, path)
     except BrokenArchive as error:
         return {"file": str(path), "problem": "archive_broken", "message": f"{path}: {error}"}
-    message = f"{path}: {found.seals:,} seals hold over the {found.rows:,} rows of {found.month}"
+    message = f"{path}: all seals hold, {found.seals:,} over the {found.rows:,} rows of {found.month}"
     return {"file": str(path), "month": found.month, "rows": found.rows, "problem": None, "message": message}
 
 

@@ -167,7 +167,7 @@ def test_an_expired_month_is_archived_dropped_and_verified(
     assert value(log, "select admin.drop_expired_audit() -> 'dropped' ->> 'rows'") == str(len(kept))
     done = run("verify", "--archive", path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"hold over the {len(kept)} rows of {archive['month']}" in done.stdout
+    assert f"over the {len(kept)} rows of {archive['month']}" in done.stdout
     assert "was dropped" in run("archive", "--month", archive["month"]).stderr
 
 
