@@ -128,11 +128,12 @@ class Supervisor(Multiprocess):
     def keep_subprocess_alive(self) -> None:
         """Replace workers that died, also while they cannot start: the others serve on, and the database comes back.
 
-        uvicorn stops them all with one that does not start; here that holds until all have been ready once.
+        uvicorn stops them all with one that does not start; here that holds until one has been ready: they share their
+        settings, and to wait for the slowest would leave the moments after a start open.
         """
         if self.should_exit.is_set():
             return
-        self.has_served = self.has_served or all(worker.is_ready() for worker in self.processes)
+        self.has_served = self.has_served or any(worker.is_ready() for worker in self.processes)
         super().keep_subprocess_alive()
         if self.has_served and self.should_exit.is_set():  # by such a worker: signals are handled elsewhere
             self.should_exit.clear()
