@@ -81,9 +81,13 @@ present as materialized (
   from pg_temp.audited_rows() r
   join pg_temp.audited_tables() t on t.entity = r.entity
 ),
+verified as (
+  select l.user_id, min(l.id) as since
+  from audit.audit_logs l where l.entity = 'users' and l.new_values ->> 'is_email_verified' = 'true' group by l.user_id
+),
 causes as (
   select c.user_id, c.template, count(*) as number
-  from (select l.user_id, l.occurred_at,
+  from (select l.id, l.user_id, l.occurred_at,
                case l.action
                  when 'email_verification_tokens.inserted' then 'verify_email'
                  when 'password_reset_tokens.inserted' then
@@ -93,11 +97,18 @@ causes as (
                  when 'email.changed' then 'email_changed'
                  when 'password.reset' then 'password_changed'
                  when 'password.changed' then 'password_changed'
+                 when 'mfa.confirmed' then 'mfa_enabled'
+                 when 'mfa.disabled' then 'mfa_disabled'
+                 when 'recovery_code.used' then 'recovery_code_used'
+                 when 'api_keys.inserted' then 'api_key_created'
                end as template
         from audit.audit_logs l) c
   where c.template is not null
     and c.occurred_at > private.now() - interval '29 days'   -- done messages are kept for thirty (BR-307)
     and not exists (select from app.erasures e where e.user_id = c.user_id)
+    -- News of an account goes to a verified address only (BR-119).
+    and (c.template not in ('password_changed', 'mfa_enabled', 'mfa_disabled', 'recovery_code_used', 'api_key_created')
+         or exists (select from verified v where v.user_id = c.user_id and v.since < c.id))
   group by c.user_id, c.template
 ),
 messages as (
