@@ -78,7 +78,8 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
         told = context | {"problem": problem.code}
         if not headers:
             raise await _at_the_door(service, route, told, problem) from None
-        if service.current.problems[problem.code].status in _REFUSALS:  # the registry's, whatever this route answers
+        known = service.current.problems.get(problem.code)
+        if known is not None and known.status in _REFUSALS:  # the registry's, whatever this route answers
             await service.database.call(route.statements.door, {}, told)
         raise _with_headers(problem, headers) from None
     headers |= reply.headers
