@@ -26,8 +26,10 @@ SEAM = {
     ("admin", "audit_head"): {"audit_head.py"},
     ("admin", "outdated_secrets"): {"resealing.py"},
     ("admin", "replace_secrets"): {"resealing.py"},
+    ("private", "now"): {"doctor.py"},
+    ("private", "clock"): {"doctor.py"},
 }
-"""What some modules have to name to do their work: the deployed functions and steps, jobs, import, the log's seals."""
+"""What some modules have to name to do their work: functions and steps, jobs, import, the log's seals, the clock."""
 RULES = {
     "a session's or a token's lifetime": r"(?i)\b(retry_grace|grace_|session_absolute|token_idle|token_ttl)",
     "a lock": r"(?i)\b(lockout|failed_login|locked_until)\b",
@@ -82,6 +84,11 @@ def test_python_calls_nothing_but_the_seam(schema: str) -> None:
     known = {name for (owner, name) in SEAM if owner == schema} | {"password_hash"}
     calls = rf"(?i)\b(select|call|from|join)\s+(\*\s+from\s+)?{schema}\.(?!{'|'.join(known)})\w+"
     assert list(found(calls)) == []
+
+
+@pytest.mark.parametrize(("schema", "name"), SEAM)
+def test_only_the_modules_of_the_seam_name_what_is_theirs(schema: str, name: str) -> None:
+    assert list(found(rf"\b{schema}\.{name}\b", *SEAM[(schema, name)])) == []
 
 
 @pytest.mark.parametrize("rule", RULES)
