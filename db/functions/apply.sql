@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'd4e67382a1127180302dbcce878ea776e2fe15a1e0ed440618aabcb2600fce3d';
+set local pgroster.functions_digest = 'de408f14be098cd61dda3ece0b3ff539d01d0d81254786c44f18ec156e45cac3';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -124,6 +124,7 @@ set local check_function_bodies = off;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_user.sql
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
@@ -419,6 +420,7 @@ set local check_function_bodies = on;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_user.sql
 \ir private/sign_in.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql

@@ -17,7 +17,7 @@ declare
   v_type text := case when ltrim(sort, '-') in ('email', 'username') then 'text' else 'timestamptz' end;
   v_desc boolean := starts_with(sort, '-');
   v_prefix  text := private.fold(replace(replace(replace(q, '\', '\\'), '%', '\%'), '_', '\_')) || '%';
-  v_words   tsquery := private.word_query(q);
+  v_words   tsquery := case when q is not null then private.word_query(q) end;
   v_few     integer := 10000;
   v_matches uuid[];
 begin
