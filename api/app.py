@@ -163,7 +163,7 @@ class Application:
         self._service = service
         service.current = await load(service)
         courier = await delivery.prepare(settings, service.database.dsn)
-        await service.database.open()
+        service.database.open()
         self._reloader = Reloader(service, settings.reload_poll)
         background = (self._reloader.watch(), _watch_keys(service), _run_jobs(service), delivery.run(courier))
         self._tasks = [asyncio.create_task(each) for each in background]
@@ -176,7 +176,7 @@ class Application:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._service is not None:
-            await self._service.database.close()
+            self._service.database.close()
             self._service.hasher.close()
 
 

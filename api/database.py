@@ -9,39 +9,25 @@ import asyncio
 import json
 import logging
 import random
-import select
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg import AsyncConnection, generators, waiting
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from api.errors import READ_ONLY, RETRY_AFTER, ConflictError, Problem, RoutesReplacedError, describe, of_database
+from api.pool import NoConnectionError, Pool
 from api.statements import Statement
 
 log = logging.getLogger("pgroster.database")
-logging.getLogger("psycopg.pool").setLevel(logging.WARNING)  # it tells every request at info
 
-POOL_TIMEOUT = 0.8
-"""Seconds that a request waits for a connection; a client hears of an unreachable database within one second."""
 STATEMENT_TIMEOUT = 12.0
 """Seconds until a silent server is given up; longer than the statement_timeout of the login role, which acts first."""
-RECONNECT_TIMEOUT = 2.0
-"""Seconds after which the pool stops trying to replace a lost connection by itself; the next request tries again."""
-WAITING_FACTOR = 32
-"""Requests that may wait for each connection of the pool."""
 ATTEMPTS = 4
 """How often a statement is sent that loses against other transactions: once and three times more."""
 _LOGGED = frozenset({"internal_error", "database_unavailable", "timeout"})
-_INTERVAL = 0.1
-"""Seconds between two looks for whether the wait was cancelled, as psycopg has it."""
 _CONNECTION: dict[str, Any] = {
     "connect_timeout": 2,
     "keepalives_idle": 10,
@@ -68,28 +54,15 @@ class Database:
 
     def __init__(self, dsn: str, size: int) -> None:
         self.dsn = make_conninfo(dsn, **_CONNECTION)
-        self._busy = 0
-        self._prepared: WeakKeyDictionary[AsyncConnection[Any], set[bytes]] = WeakKeyDictionary()
-        self._pool = AsyncConnectionPool(
-            self.dsn,
-            open=False,
-            min_size=size,
-            max_size=size,
-            timeout=POOL_TIMEOUT,
-            max_waiting=WAITING_FACTOR * size,
-            reconnect_timeout=RECONNECT_TIMEOUT,
-            kwargs={"autocommit": True},
-            configure=configure,
-            name="requests",
-        )
+        self._pool = Pool(self.dsn, size)
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Open the pool; connections are made in the background, and again after a loss."""
-        await self._pool.open(wait=False)
+        self._pool.open()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the pool; connections that are in use close when their call ends."""
-        await self._pool.close(timeout=STATEMENT_TIMEOUT)
+        self._pool.close()
 
     async def call(
         self, statement: Statement, arguments: Mapping[str, str | None], context: Mapping[str, str]
@@ -123,76 +96,24 @@ class Database:
     async def _run(
         self, statement: Statement, parameters: Sequence[bytes | None], seconds: float = STATEMENT_TIMEOUT
     ) -> PGresult:
-        connection = await self._take()
-        self._busy += 1
         try:
-            async with asyncio.timeout(seconds):
-                return await self._send(connection, statement, parameters)
+            connection = await self._pool.take()
+        except NoConnectionError:
+            # Where nobody has a connection, the database is away; else the pool is too small for the moment.
+            code = "busy" if self._pool.busy else "database_unavailable"
+            raise Problem(code, headers=dict(RETRY_AFTER)) from None
+        try:
+            return await connection.run(statement, parameters, seconds)
         except TimeoutError:
             if seconds >= STATEMENT_TIMEOUT:
-                await self._pool.drain()  # where one connection has gone silent, the others have as well
+                self._pool.renew()  # where one connection has gone silent, the others have as well
             raise Problem("timeout", headers=dict(RETRY_AFTER)) from None
         except psycopg.Error as error:
             if error.sqlstate == READ_ONLY:
-                await connection.close()  # after a failover the next connection finds the new primary
+                connection.is_unwanted = True  # after a failover the next connection finds the new primary
             raise _explained(error) from None
         finally:
-            self._busy -= 1
-            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
-                await connection.close()
-            await self._pool.putconn(connection)
-
-    async def _send(
-        self, connection: AsyncConnection[Any], statement: Statement, parameters: Sequence[bytes | None]
-    ) -> PGresult:
-        # libpq directly: psycopg forgets a statement whose first execution failed, and leaves it on the server.
-        prepared = self._prepared.setdefault(connection, set())
-        if statement.name not in prepared:
-            connection.pgconn.send_prepare(statement.name, statement.query)
-            await _result(connection)
-            prepared.add(statement.name)
-        connection.pgconn.send_query_prepared(statement.name, parameters)
-        return await _result(connection)
-
-    async def _take(self) -> AsyncConnection[Any]:
-        try:
-            connection = await self._pool.getconn()
-            while _is_dead(connection):
-                await connection.close()
-                await self._pool.putconn(connection)
-                connection = await self._pool.getconn()
-        except (PoolTimeout, TooManyRequests, PoolClosed):
-            # Where nobody has a connection, the database is away; else the pool is too small for the moment.
-            code = "busy" if self._busy else "database_unavailable"
-            raise Problem(code, headers=dict(RETRY_AFTER)) from None
-        return connection
-
-
-async def configure(connection: AsyncConnection[Any]) -> None:
-    """Set up a new connection: times leave the database in UTC (RFC 3339)."""
-    await connection.execute("set timezone to 'UTC'")
-
-
-async def _result(connection: AsyncConnection[Any]) -> PGresult:
-    # Not connection.wait(): that would go on for ten seconds after a time-out to cancel what nobody answers.
-    pgconn = connection.pgconn
-    result: PGresult = (await waiting.wait_async(generators.execute(pgconn), pgconn.socket, interval=_INTERVAL))[-1]
-    if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-        raise error_from_result(result, encoding="utf-8")
-    return result
-
-
-def _is_dead(connection: AsyncConnection[Any]) -> bool:
-    """Whether the server has closed an idle connection, told without a round trip: then there is something to read."""
-    poll = select.poll()
-    poll.register(connection.pgconn.socket, select.POLLIN)
-    try:
-        if poll.poll(0):
-            connection.pgconn.consume_input()
-            return bool(poll.poll(0))
-    except psycopg.OperationalError:
-        return True
-    return False
+            self._pool.give(connection)
 
 
 def _explained(error: psycopg.Error) -> Exception:

@@ -19,9 +19,10 @@ from psycopg import AsyncConnection
 from api import catalog as facts
 from api.binding import Binding
 from api.catalog import Catalog
-from api.database import STATEMENT_TIMEOUT, configure
+from api.database import STATEMENT_TIMEOUT
 from api.openapi import document
 from api.operations import CatalogError, compose
+from api.pool import connect
 from api.routes import handler, option_handlers
 from api.service import RESERVED, exception_handlers, service_handlers
 from api.state import Route, RouteSet, Service
@@ -40,8 +41,7 @@ async def load(service: Service) -> RouteSet:
     """Read the catalog and build its routes in a thread. Raises CatalogError, or psycopg.Error."""
     try:
         async with asyncio.timeout(LOAD_SECONDS):
-            async with await AsyncConnection.connect(service.database.dsn, autocommit=True) as connection:
-                await configure(connection)
+            async with await connect(service.database.dsn) as connection:
                 catalog = await facts.read(connection)
     except TimeoutError:
         raise psycopg.OperationalError("the database does not answer") from None

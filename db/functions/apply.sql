@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'de408f14be098cd61dda3ece0b3ff539d01d0d81254786c44f18ec156e45cac3';
+set local pgroster.functions_digest = 'bff08253666860a221608724a0e81d2fb09c89a92aaeb570863b794581902a33';
 \ir begin.sql
 
 -- In whatever order they name each other.
