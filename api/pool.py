@@ -101,9 +101,9 @@ class Connection:
         except psycopg.OperationalError as error:
             self._fail(error)
             return
-        if is_left and not self._is_writing:
+        if is_left:
             self._loop.add_writer(self._socket, self._write)
-        elif self._is_writing and not is_left:
+        elif self._is_writing:
             self._loop.remove_writer(self._socket)
         self._is_writing = bool(is_left)
 
@@ -118,7 +118,6 @@ class Connection:
             else:
                 return
         except psycopg.OperationalError as error:
-            self.is_unwanted = True
             self._fail(error)
             return
         if self._answer is not None and self._result is not None:
@@ -137,8 +136,7 @@ class Pool:
     """So many connections to one database. Open it before anything is taken, close it after the last."""
 
     def __init__(self, dsn: str, size: int) -> None:
-        self.busy = 0
-        """Connections in use."""
+        self.busy = 0  # connections in use
         self._dsn = dsn
         self._size = size
         self._all: set[Connection] = set()
@@ -216,11 +214,8 @@ class Pool:
         self._fill()
 
     def _fill(self) -> None:
-        if (
-            not self._is_closed
-            and len(self._all) < self._size
-            and (self._connecting is None or self._connecting.done())
-        ):
+        is_connecting = self._connecting is not None and not self._connecting.done()
+        if not (is_connecting or self._is_closed) and len(self._all) < self._size:
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
 
     async def _connect(self) -> None:
