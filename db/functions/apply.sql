@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'bff08253666860a221608724a0e81d2fb09c89a92aaeb570863b794581902a33';
+set local pgroster.functions_digest = '6d253db9b2285598560f86f1bd3089e842d887fe51723bf0e2279239a431a279';
 \ir begin.sql
 
 -- In whatever order they name each other.

@@ -322,6 +322,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.sessions_of(uuid,text,integer)', 'dba user'),
   ('private.set_header(text,text)', 'anonymous dba user'),
   ('private.set_role_permissions(text,text[])', ''),
+  ('private.show_user(uuid)', 'dba user'),
   ('private.sign_in(uuid,app.device_name,text[])', ''),
   ('private.successor_token(text,bytea)', ''),
   ('private.taken_code(text)', 'dba user'),

@@ -1,7 +1,7 @@
 -- The one place that says how a user looks to the outside. Unpinned, so that it becomes part of the caller's query: of one
 -- for twenty accounts as of one for one, with the caller's rights, so that row-level security decides. Grants are read once
 -- for both lists. An erased account has no profile; it shows what a new one would.
-create or replace function private.show_user(id uuid) returns setof api.user
+create or replace function private.show_user(shown uuid) returns setof api.user
 language sql
 stable
 as $$
@@ -18,7 +18,7 @@ as $$
     select pg_catalog.array_agg(ur.role_id) as role_ids
     from app.user_roles ur
     where ur.user_id = u.id and (ur.expires_at is null or ur.expires_at > private.now())) g
-  where u.id = show_user.id
+  where u.id = show_user.shown
 $$;
 comment on function private.show_user(uuid) is 'A user with profile, roles and permissions, as far as the caller may see it; no row where there is none.';
 revoke all on function private.show_user(uuid) from public;
