@@ -1,4 +1,5 @@
-"""A client process that keeps so many connections busy, and what one process says of its rate on standard output.
+"""A client process that keeps so many connections busy, and says as JSON how many answers a second it got and how much
+CPU time each cost the service and the database: what does not depend on who else uses the machine as much as the rate.
 
 Each connection is a person with an address of their own, or all share one: the count of an address is locked until its
 request ends, so those wait for each other.
@@ -6,11 +7,13 @@ request ends, so those wait for each other.
 
 import asyncio
 import json
+import os
 import re
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -95,8 +98,15 @@ def sign_in(port: int, who: str, address: str) -> Session:
         return session
 
 
-async def send(port: int, kind: str, connections: int, seconds: float) -> float:
-    """Answers per second, after a quarter of that time to warm up."""
+def used(pid: int) -> float:
+    """Microseconds of CPU that a process and its children have had (proc(5))."""
+    family = [str(pid), *Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    fields = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in family]
+    return sum(int(f[11]) + int(f[12]) for f in fields) * 1e6 / os.sysconf("SC_CLK_TCK")
+
+
+async def send(port: int, pids: list[int], kind: str, connections: int, seconds: float) -> dict[str, float]:
+    """What an answer costs, after a quarter of the time to warm up. `pids`: the service's and the database's."""
     loop = asyncio.get_running_loop()
     who, compose = KINDS[kind]
     clients = []
@@ -106,11 +116,15 @@ async def send(port: int, kind: str, connections: int, seconds: float) -> float:
         made = partial(Client, compose, session, address)
         clients.append((await loop.create_connection(made, "127.0.0.1", port))[1])
     await asyncio.sleep(seconds / 4)
-    before, begun = sum(client.done for client in clients), time.perf_counter()
+    done, cpu, begun = sum(client.done for client in clients), [used(pid) for pid in pids], time.perf_counter()
     await asyncio.sleep(seconds)
-    return (sum(client.done for client in clients) - before) / (time.perf_counter() - begun)
+    done = sum(client.done for client in clients) - done
+    rate = done / (time.perf_counter() - begun)
+    service, database = ((used(pid) - before) / done for pid, before in zip(pids, cpu, strict=True))
+    return {"per_second": rate, "service_us": service, "database_us": database}
 
 
 if __name__ == "__main__":
-    _, port, kind, connections, seconds = sys.argv
-    print(uvloop.run(send(int(port), kind, int(connections), float(seconds))))
+    _, port, service, database, kind, connections, seconds = sys.argv
+    told = uvloop.run(send(int(port), [int(service), int(database)], kind, int(connections), float(seconds)))
+    print(json.dumps(told))

@@ -95,8 +95,8 @@ def both() -> Both:
 
 
 @contextmanager
-def served(server: Server, home: Path) -> Iterator[int]:
-    """One uvicorn process with both applications; gives its port."""
+def served(server: Server, home: Path) -> Iterator[tuple[int, int]]:
+    """One uvicorn process with both applications; gives its port and its id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -109,7 +109,7 @@ def served(server: Server, home: Path) -> Iterator[int]:
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=8), trust_env=False) as client:
             client.get(f"http://127.0.0.1:{port}/health/ready").raise_for_status()
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait()
@@ -146,10 +146,11 @@ def of_database(server: Server, script: Path, secret: str, connections: int, sec
     return float(found[1])
 
 
-def of_service(*load: object) -> float:
-    """Requests per second from a client process."""
+def of_service(*load: object) -> dict[str, float]:
+    """What a client process tells."""
     command = [sys.executable, "-m", "bench.load", *map(str, load)]
-    return float(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    told: dict[str, float] = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    return told
 
 
 def settle(admin: psycopg.Connection[Any], dsn: str, connections: int) -> None:
@@ -164,29 +165,31 @@ def settle(admin: psycopg.Connection[Any], dsn: str, connections: int) -> None:
 
 def measure(rounds: int, seconds: float, http_connections: int) -> dict[str, Any]:
     """The median of each variant over the rounds, in calls per second."""
-    figures: dict[tuple[str, str, int], list[float]] = {}
+    figures: dict[tuple[str, str, int], list[dict[str, float]]] = {}
     with throwaway() as server, tempfile.TemporaryDirectory() as home:
         migrate(server.admin_dsn)
         with psycopg.connect(server.admin_dsn, autocommit=True) as admin:
             settle(admin, server.admin_dsn, http_connections)
             version = str(admin.info.parameter_status("server_version")).split()[0]
             files = scripts(admin, Path(home))
-        with served(server, Path(home)) as port:
+        assert server.cluster
+        postmaster = int((server.cluster.data / "postmaster.pid").read_text().split()[0])
+        with served(server, Path(home)) as (port, service):
             claims = sign_in(port, "user1", "192.0.2.0")["access_token"].split(".")[1]
             secret = str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sid"])
             for _ in range(rounds):
                 for n in CONNECTIONS:
                     for name, file in files.items():
                         tps = of_database(server, file, secret, n, seconds)
-                        figures.setdefault(("database", name, n), []).append(tps)
+                        figures.setdefault(("database", name, n), []).append({"per_second": tps})
                 for kind in KINDS:
-                    rate = of_service(port, kind, http_connections, seconds)
-                    figures.setdefault(("HTTP", kind, http_connections), []).append(rate)
+                    told = of_service(port, service, postmaster, kind, http_connections, seconds)
+                    figures.setdefault(("HTTP", kind, http_connections), []).append(told)
     rows = [
-        {"where": where, "what": what, "connections": n, "per_second": round(statistics.median(values)),
-         "lowest": round(min(values)), "highest": round(max(values))}
-        for (where, what, n), values in figures.items()
-    ]  # fmt: skip
+        {"where": where, "what": what, "connections": n}
+        | {name: round(statistics.median(each[name] for each in told)) for name in told[0]}
+        for (where, what, n), told in figures.items()
+    ]
     return {"machine": machine(version), "rounds": rounds, "seconds": seconds, "figures": rows}
 
 
@@ -200,15 +203,16 @@ def machine(postgresql: str) -> str:
 def show(result: dict[str, Any]) -> None:
     """Print the figures, each beside its ratio to the first of its group."""
     print(f"{result['machine']}\nMedian of {result['rounds']} interleaved rounds of {result['seconds']:g} s.\n")
-    print(f"| {'where':8} | {'what':22} | connections | per second | ratio | {'lowest to highest':>17} |")
-    print(f"|{'-' * 10}|{'-' * 24}|{'-' * 12}:|{'-' * 11}:|{'-' * 6}:|{'-' * 18}:|")
+    print(f"| {'where':8} | {'what':22} | connections | per second | ratio | service us | database us |")
+    print(f"|{'-' * 10}|{'-' * 24}|{'-' * 12}:|{'-' * 11}:|{'-' * 6}:|{'-' * 11}:|{'-' * 12}:|")
     base: dict[tuple[str, int], float] = {}
     for row in sorted(result["figures"], key=lambda row: (row["where"] != "database", row["connections"])):
         first = base.setdefault((row["where"], row["connections"]), row["per_second"])
-        spread = f"{row['lowest']} to {row['highest']}"
         print(f"| {row['where']:8} | {row['what']:22} | {row['connections']:11} | {row['per_second']:10} "
-              f"| {row['per_second'] / first:5.2f} | {spread:>17} |")  # fmt: skip
-    print("\nServer, database and clients share the machine: the ratios tell more than the figures, which are noisy.")
+              f"| {row['per_second'] / first:5.2f} | {row.get('service_us', ''):10} | {row.get('database_us', ''):11} |")  # fmt: skip
+    print(
+        "\nServer, database and clients share the machine: trust ratios, and CPU time (us an answer) more than rates."
+    )
 
 
 def main() -> None:

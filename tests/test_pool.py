@@ -140,8 +140,12 @@ def test_nobody_waits_for_long_and_not_everybody_waits(module_database: TestData
         assert not any(turn.done() for turn in waiting), "one more was refused at once"
         outcome = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(each) for each in outcome} == {NoConnectionError}
+        late = asyncio.create_task(pool.take())
+        await asyncio.sleep(0)
+        assert not late.done(), "those who gave up take up no place among those who wait"
         for connection in taken:
             pool.give(connection)
+        pool.give(await late)
         assert await filled(pool) == set(taken)
 
     run(module_database, test)
