@@ -208,11 +208,10 @@ def show(result: dict[str, Any]) -> None:
     base: dict[tuple[str, int], float] = {}
     for row in sorted(result["figures"], key=lambda row: (row["where"] != "database", row["connections"])):
         first = base.setdefault((row["where"], row["connections"]), row["per_second"])
+        cpu = [row.get(name, "") for name in ("service_us", "database_us")]
         print(f"| {row['where']:8} | {row['what']:22} | {row['connections']:11} | {row['per_second']:10} "
-              f"| {row['per_second'] / first:5.2f} | {row.get('service_us', ''):10} | {row.get('database_us', ''):11} |")  # fmt: skip
-    print(
-        "\nServer, database and clients share the machine: trust ratios, and CPU time (us an answer) more than rates."
-    )
+              f"| {row['per_second'] / first:5.2f} | {cpu[0]:10} | {cpu[1]:11} |")  # fmt: skip
+    print("\nServer, database and clients share the machine: trust ratios and CPU time (us an answer) more than rates.")
 
 
 def main() -> None:
