@@ -90,6 +90,22 @@ def test_of_administrators_who_leave_at_the_same_moment_one_stays(people: People
     assert people.count("select count(*) from private.admins") == 1
 
 
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+def test_an_administrator_stays_also_where_operators_look_at_snapshots(people: People, isolation: str) -> None:
+    """BR-504: who did not see the other one leave fails, and nothing of theirs is done."""
+    admins = [people.account(f"admin{number}", "admin") for number in range(2)]
+    operators = [people.connect(autocommit=False) for _ in admins]
+    for operator in operators:
+        operator.execute(f"set transaction isolation level {isolation}".encode())
+        operator.execute("select count(*) from private.admins")
+    operators[0].execute("select api.delete_user(%s)", [admins[0]])
+    operators[0].commit()
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        operators[1].execute("select api.delete_user(%s)", [admins[1]])
+    operators[1].rollback()
+    assert people.count("select count(*) from private.admins") == 1
+
+
 def test_an_account_that_is_being_erased_cannot_be_restored_at_that_moment(people: People) -> None:
     """BR-303: whoever waits for the erasure to end finds nothing to restore."""
     ann = people.account("ann")

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'd4e67382a1127180302dbcce878ea776e2fe15a1e0ed440618aabcb2600fce3d';
+set local pgroster.functions_digest = '110f699f7e62e43c419135f200abe13138b0a5192438f88aa9446a1905e8ccc6';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -51,6 +51,7 @@ set local check_function_bodies = off;
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
 \ir private/hide_duration.sql
+\ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
 \ir private/import_row.sql
@@ -346,6 +347,7 @@ set local check_function_bodies = on;
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
 \ir private/hide_duration.sql
+\ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
 \ir private/import_row.sql

@@ -63,7 +63,7 @@ create domain app.email as text
     value ~ '^[^@\s[:cntrl:]<>(),;:"\\]+@[^@\s[:cntrl:]<>(),;:"\\]+\.[^@\s[:cntrl:]<>(),;:"\\.]{2,}$')
   -- Spaces of every width and what shows as nothing at all: with those one address would look like another.
   constraint email_visible check (
-    value !~ '[\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]');
+    value !~ '[\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]');
 comment on domain app.email is 'An email address, at most 254 characters (RFC 5321, 4.5.3.1), none of them invisible.';
 
 create domain app.username as text

@@ -1,7 +1,7 @@
 -- Events that change no row of their own, each as it is recorded, and the vocabulary. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(72);
+select plan(73);
 \ir people.psql
 do $$ begin
   perform pg_temp.person('ann'), pg_temp.person('bob'), pg_temp.person('root', 'admin'), pg_temp.person('audrey', 'auditor');
@@ -59,6 +59,7 @@ select is(pg_temp.events_of('ann', $$select api.delete_me('$$ || pg_temp.hash('x
 do $$ begin perform set_config('test.token', pg_temp.refresh_token('ann'), true); end $$;
 select is(pg_temp.events_of(null, 'select api.refresh(%L)', 'made up'), 'refresh_token.refused - - {"code": "token_invalid"}', 'BR-230: a token that is none');
 select is(pg_temp.events_of(null, 'select api.refresh(%L)', current_setting('test.token')), null, 'a rotation is a change of rows');
+select matches(pg_temp.events_of(null, 'select api.refresh(%L)', current_setting('test.token')), '^refresh_token\.retried ann ann \{"session_id": "[-0-9a-f]{36}"\}$', 'BR-230: a retry');
 update app.refresh_tokens set successor_salt = null;
 select matches(pg_temp.events_of(null, 'select api.refresh(%L)', current_setting('test.token')), '^refresh_token\.reused ann - \{"session_id": "[-0-9a-f]{36}"\}$', 'BR-230: a token that was used before');
 select is(pg_temp.events_of(null, 'select api.refresh(%L)', current_setting('test.token')), 'refresh_token.refused ann - {"code": "session_expired"}', 'BR-230: one of a session that has ended');

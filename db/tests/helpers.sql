@@ -2,7 +2,7 @@
 -- How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(97);
+select plan(100);
 
 -- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
 create function pg_temp.outcome(statement text) returns text language plpgsql as $$
@@ -43,6 +43,11 @@ select is(private.fold(U&'ﬁ\FF21\FF22'), 'fiab', 'compatibility forms fold');
 select is(private.fold(U&'e\0301'), private.fold(U&'\00C9'), 'a letter with its accent apart is the same letter');
 select is(private.fold('ΝΙΚΟΣ@example.gr'), private.fold('νικος@example.gr'), 'BR-001: a sigma at the end of a word is one');
 select is(private.fold('straße') = private.fold('strasse'), false, 'different letters stay different');
+select is(private.fold(U&'\0130'), U&'i\0307', 'BR-001: a capital I with its dot is no i without one more, whatever the locale of the server');
+select is(private.fold(U&'ann@post\3002example.jp'), 'ann@post.example.jp', 'BR-001: the full stop of Chinese and Japanese is a dot');
+select is_empty(
+  $$select to_hex(c) from generate_series(1, x'10ffff'::integer) c where c not between x'd800'::integer and x'dfff'::integer and private.fold(private.fold(chr(c))) <> private.fold(chr(c))$$,
+  'no character folds further the second time');
 select is(private.fold(null), null, 'nothing folds to nothing');
 select is(private.fold(private.fold(U&'\212B\01C4ﷺ')), private.fold(U&'\212B\01C4ﷺ'), 'to fold twice changes nothing');
 

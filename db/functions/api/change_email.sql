@@ -1,5 +1,6 @@
 -- The address is the key to the account, so it changes only when its new owner has read a mail there; the old one is
--- told at once. That a new address is taken is not said to whoever asks, but to its owner.
+-- told at once, if somebody has shown that it is theirs. That a new address is taken is not said to whoever asks, but to
+-- its owner.
 create or replace function api.change_email(new_email app.email, verified_hash app.password_hash default null) returns void
 language plpgsql
 volatile
@@ -15,12 +16,8 @@ begin
   if v_account.id is null or not private.count_mail(v_account.id::text, true) or not private.count_mail(new_email) then
     return;
   end if;
-  perform private.send(v_account.id, 'email_change_requested', v_account.email, jsonb_build_object('new_email', new_email));
-  if v_taken is null or v_taken = v_account.id then
-    perform private.send_email_verification(v_account.id, normalize(new_email, NFC));
-  else
-    perform private.send(v_taken, 'email_already_used', (select u.email from app.users u where u.id = v_taken));
-  end if;
+  perform private.send_notice(v_account.id, 'email_change_requested', jsonb_build_object('new_email', new_email));
+  perform private.send_email_verification(v_account.id, normalize(new_email, NFKC), nullif(v_taken, v_account.id));
   perform audit.record_event('email.change_requested', v_account.id);
 end
 $$;

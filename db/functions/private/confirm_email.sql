@@ -10,14 +10,14 @@ declare
 begin
   if v_is_change then
     perform private.revoke_mailed_tokens(account.id);
-    perform private.send(account.id, 'email_changed', account.email, jsonb_build_object('new_email', confirm_email.email));
+    perform private.send_notice(account.id, 'email_changed', jsonb_build_object('new_email', confirm_email.email));
   end if;
+  perform audit.record_event(case when v_is_change then 'email.changed' else 'email.verified' end, account.id);
   update app.users u set
     email = confirm_email.email,
     is_email_verified = true,
     status = case when u.status = 'inactive' then 'active' else u.status end
   where u.id = account.id;
-  perform audit.record_event(case when v_is_change then 'email.changed' else 'email.verified' end, account.id);
 exception
   when unique_violation then
     perform private.fail('email_taken');
