@@ -89,8 +89,12 @@ def test_a_text_that_is_not_there_leaves_the_message_to_a_newer_service(copy: Pa
 
 
 @pytest.mark.parametrize(
-    "value", ["x\r\nBcc: eve@example.com", "x\nX-Spam: no\n\nbody", "x\r\n\r\n<h1>", "\u2028Bcc: eve"]
-)
+    "value",
+    [
+        "x\r\nBcc: eve@example.com", "x\nX-Spam: no\n\nbody", "x\r\n\r\n<h1>", "\u2028Bcc: eve",
+        "=?utf-8?q?x=0d=0aBcc=3a_eve=40example.com?=",
+    ],
+)  # fmt: skip
 def test_no_value_of_a_payload_makes_a_header(value: str) -> None:
     for key in ("service_name", "username", "new_email"):
         seen = mail(message(**{key: value}))
@@ -102,8 +106,13 @@ def test_no_value_of_a_payload_makes_a_header(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "recipient", ["ann@example.com\r\nBcc: eve@example.com", "ann@example.com\nX: y", "ann@exa\rmple.com", "ann@b..ü"]
-)
+    "recipient",
+    [
+        "ann@example.com\r\nBcc: eve@example.com", "ann@example.com\nX: y", "ann@exa\rmple.com", "ann@b..ü",
+        "=?utf-8?q?ann=0d=0aBcc=3a_eve=40example.com?=@example.com", "ann@=?x?q?=0d=0aX=3a_y?=.example.com",
+        "=?utf-8?b?YW5uQGV4YW1wbGUuY29tDQpCY2M6IGV2ZUBleGFtcGxlLmNvbQ==?=@example.com",
+    ],
+)  # fmt: skip
 def test_a_recipient_that_no_mail_can_have_is_given_up(recipient: str) -> None:
     with pytest.raises(DeliveryError) as caught:
         mail(message(recipient=recipient))

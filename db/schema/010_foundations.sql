@@ -61,6 +61,8 @@ create domain app.email as text
   constraint email_length check (char_length(value) between 3 and 254)
   constraint email_form check (
     value ~ '^[^@\s[:cntrl:]<>(),;:"\\]+@[^@\s[:cntrl:]<>(),;:"\\]+\.[^@\s[:cntrl:]<>(),;:"\\.]{2,}$')
+  -- What begins an encoded word (RFC 2047), which programs decode into whatever it holds: other headers, another address.
+  constraint email_literal check (value !~ '=\?')
   -- Spaces of every width and what shows as nothing at all: with those one address would look like another.
   constraint email_visible check (
     value !~ '[\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]');
