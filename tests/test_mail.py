@@ -194,6 +194,8 @@ def test_a_new_address_takes_effect_when_it_is_confirmed_and_the_old_one_is_told
     service: Service, post: MailServer
 ) -> None:
     ann = member(service)
+    (first,) = post.to(ann.email)
+    assert asked(ann, "/v1/auth/email/verify", token=first.token).status_code == 204
     new = f"new-{ann.email}"
     assert problem(ann.post("/v1/me/email", {"new_email": new, "password": WRONG_PASSWORD})) == (
         401,

@@ -238,7 +238,7 @@ comment on column app.settings.lock_everywhere_after_failures is 'Failed logins 
 comment on column app.settings.lock_duration is 'Length of the first lock; each further one is twice as long.';
 comment on column app.settings.lock_duration_max is 'Upper limit of a lock.';
 comment on column app.settings.login_needs_verified_email is 'Whether an account whose email is not verified is refused at login.';
-comment on column app.settings.registration is 'public: a taken address is named at registration. private: every registration gets the same answer, and the owner of a taken address a mail.';
+comment on column app.settings.registration is 'public: a taken address is named at registration. private: every registration gets the same answer, the owner of a taken address a mail, and nobody signs in before the address is verified.';
 comment on column app.settings.verification_token_ttl is 'How long a mailed token that verifies an address works.';
 comment on column app.settings.reset_token_ttl is 'How long a mailed token that resets a password works.';
 comment on column app.settings.invitation_ttl is 'How long an invitation works.';
