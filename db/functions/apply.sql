@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '110f699f7e62e43c419135f200abe13138b0a5192438f88aa9446a1905e8ccc6';
+set local pgroster.functions_digest = '0ebecd894c8b177415d574e5fc6296c168df1d7cb75b6d9bce021fa67ad81e88';
 \ir begin.sql
 
 -- In whatever order they name each other.

@@ -2,7 +2,7 @@
 -- conventions.sql. The service checks codes and tells which time step they belong to; here the steps are given directly.
 begin;
 set local search_path = pg_catalog, public;
-select plan(93);
+select plan(97);
 \ir people.psql
 
 create function pg_temp.sealed() returns text language sql as $$ select '0123456789abcdef.' || repeat('A', 64) $$;
@@ -173,6 +173,17 @@ insert into app.totp_factors (user_id, sealed_secret, confirmed_at, last_step) v
 insert into app.password_reset_tokens (user_id, token_hash, expires_at) select pg_temp.id('bob'), private.digest('bob'), private.now() + interval '1 hour';
 select is(pg_temp.outcome(null, $$select api.reset_password('bob', pg_temp.hash('a'))$$), 'ok', 'whoever owns the address takes over an account that somebody else registered');
 select is(pg_temp.outcome(null, $$select (api.login('bob', pg_temp.hash('a'))).token_type$$), 'Bearer', 'BR-150: and with it goes the second factor of who registered it');
+
+-- An address that is verified after a stranger has registered it
+do $$ begin perform pg_temp.person('eve'); end $$;
+update app.users set is_email_verified = false, status = 'inactive' where id = pg_temp.id('eve');
+insert into app.totp_factors (user_id, sealed_secret, confirmed_at, last_step) values (pg_temp.id('eve'), pg_temp.sealed(), private.now(), 1);
+do $$ begin perform private.send_email_verification(pg_temp.id('eve'), 'eve@example.org'); end $$;
+select is(pg_temp.outcome(null, 'select api.verify_email(%L)', pg_temp.token('verify_email', 'eve@example.org')), 'ok', 'whoever owns the address verifies it');
+insert into app.password_reset_tokens (user_id, token_hash, expires_at) select pg_temp.id('eve'), private.digest('eve'), private.now() + interval '1 hour';
+select is(pg_temp.outcome(null, $$select api.reset_password('eve', pg_temp.hash('b'))$$), 'ok', 'and sets a password by mail');
+select is(pg_temp.outcome(null, $$select (api.login('eve', pg_temp.hash('b'))).token_type$$), 'Bearer', 'BR-150: no second factor of who registered it keeps them out');
+select is((select count(*) from pg_temp.mails('mfa_disabled', 'eve@example.org')), 1::bigint, 'BR-147: and they are told');
 
 -- Taking it away
 do $$ begin perform pg_temp.sign_in('ann'); end $$;

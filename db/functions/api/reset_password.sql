@@ -38,8 +38,6 @@ begin
   perform private.revoke_api_keys(v_account.id);
   if not v_account.is_email_verified then
     perform private.confirm_email(v_account, v_account.email);
-    -- Theirs would be the second factor, too.
-    perform private.remove_second_factor(v_account);
   end if;
   perform private.send_notice(v_account.id, 'password_changed');
   perform audit.record_event('password.reset', v_account.id, jsonb_build_object('purpose', v_token.purpose));

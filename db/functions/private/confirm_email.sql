@@ -1,4 +1,6 @@
--- An address that changes takes with it what was mailed to the old one, and the old one is told.
+-- An address that changes takes with it what was mailed to the old one, and the old one is told. A second factor that was
+-- there before anybody had shown that the address is theirs may be a stranger's who registered it: it would keep out for
+-- good who reads the mail, also after a reset of the password.
 create or replace function private.confirm_email(account app.users, email text) returns void
 language plpgsql
 volatile
@@ -18,6 +20,9 @@ begin
     is_email_verified = true,
     status = case when u.status = 'inactive' then 'active' else u.status end
   where u.id = account.id;
+  if not account.is_email_verified then
+    perform private.remove_second_factor(account);
+  end if;
 exception
   when unique_violation then
     perform private.fail('email_taken');
