@@ -22,6 +22,7 @@ from api.mail import (
     mistakes,
     render,
     sender,
+    variables,
 )
 from api.settings import OperatorError, Settings, load
 from tests.databases import TestDatabase
@@ -130,6 +131,15 @@ def test_a_recipient_that_no_mail_can_have_is_given_up(recipient: str) -> None:
 )
 def test_a_recipient_is_written_as_mail_servers_know_it(recipient: str, seen_as: str) -> None:
     assert [str(address) for address in mail(message(recipient=recipient))["To"].addresses] == [seen_as]
+
+
+@pytest.mark.parametrize(
+    "template", ["verify_email", "reset_password", "email_already_used", "username_already_used"]
+)
+def test_what_goes_to_an_address_that_nobody_has_verified_has_no_word_that_a_stranger_chose(template: str) -> None:
+    """BR-119: whoever registers an address that is not theirs names the account after a page of theirs."""
+    told = {name for file in files_of(template, "email") for name in variables(environment(), file)}
+    assert told <= {"service_name", "link"}
 
 
 def test_values_are_escaped_in_html_and_plain_in_text() -> None:

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '0ebecd894c8b177415d574e5fc6296c168df1d7cb75b6d9bce021fa67ad81e88';
+set local pgroster.functions_digest = 'dcbb35e2e49ae99fcc51ecf745f16588d8531c9d216dc7b4c754c0175b15dc85';
 \ir begin.sql
 
 -- In whatever order they name each other.

@@ -32,7 +32,7 @@ begin
   elsif v_owner is not null then
     perform private.send(v_owner, 'email_already_used', (select u.email from app.users u where u.id = v_owner));
   else
-    perform private.send(null, 'username_already_used', normalize(register_privately.email, NFKC), jsonb_build_object('username', register_privately.username));
+    perform private.send(null, 'username_already_used', normalize(register_privately.email, NFKC));
   end if;
   perform set_config('response.status', '202', true);
   return null;

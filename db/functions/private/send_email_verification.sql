@@ -18,7 +18,7 @@ begin
   perform private.send(
     send_email_verification.user_id, 'verify_email', send_email_verification.email,
     jsonb_build_object('token', v_token)
-    || coalesce((select jsonb_build_object('template', 'email_already_used', 'recipient', u.email, 'username', u.username)
+    || coalesce((select jsonb_build_object('template', 'email_already_used', 'recipient', u.email)
                  from app.users u where u.id = owner_id), '{}'));
 end
 $$;
