@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'dcbb35e2e49ae99fcc51ecf745f16588d8531c9d216dc7b4c754c0175b15dc85';
+set local pgroster.functions_digest = '70cd37365ce000344fb7d698add7868098b567bb40d557f1c6b7cf114c1e5cc2';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -107,6 +107,7 @@ set local check_function_bodies = off;
 \ir private/request_value.sql
 \ir private/require_caller.sql
 \ir private/require_user.sql
+\ir private/reset_kind.sql
 \ir private/retry_after.sql
 \ir private/revoke_api_key.sql
 \ir private/revoke_api_keys.sql
@@ -403,6 +404,7 @@ set local check_function_bodies = on;
 \ir private/request_value.sql
 \ir private/require_caller.sql
 \ir private/require_user.sql
+\ir private/reset_kind.sql
 \ir private/retry_after.sql
 \ir private/revoke_api_key.sql
 \ir private/revoke_api_keys.sql
