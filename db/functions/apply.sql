@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '70cd37365ce000344fb7d698add7868098b567bb40d557f1c6b7cf114c1e5cc2';
+set local pgroster.functions_digest = '75cc68370fab19c4060483550c3261798632cbd5532e4f0020ee84b8d5621c6e';
 \ir begin.sql
 
 -- In whatever order they name each other.

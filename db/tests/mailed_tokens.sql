@@ -1,7 +1,7 @@
 -- Tokens that travel by mail: verification, reset, invitation. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(83);
+select plan(84);
 \ir people.psql
 
 create function pg_temp.status(name text) returns text language sql as $$ select u.status::text from app.users u where u.id = pg_temp.id($1) $$;
@@ -174,6 +174,17 @@ select is(pg_temp.ask('forgot_password', 5), 2::bigint, 'BR-407: those for reset
 insert into app.login_sources (user_id, source, last_login_at) values (pg_temp.id('kim'), '198.51.100.7', private.now());
 select is(pg_temp.ask('forgot_password', 1), 3::bigint, 'BR-407: but not where somebody has signed in from before');
 select is(pg_temp.ask('forgot_password', 5), 4::bigint, 'BR-407: which has a limit of its own');
+
+create function pg_temp.register_and_leave(times integer) returns bigint language plpgsql as $$
+begin
+  for i in 1 .. times loop
+    perform pg_temp.outcome(null, format('select api.register(%L, %L, %L, true)', 'lea@example.org', 'lea', pg_temp.hash('a')));
+    perform private.change_status(private.find_user('lea'), 'delete');
+  end loop;
+  return (select count(*) from pg_temp.mails('verify_email', 'lea@example.org'));
+end
+$$;
+select is(pg_temp.register_and_leave(5), 2::bigint, 'BR-407: who registers an address again and again makes no more mails than that');
 
 -- An invitation that was too old
 do $$ begin
