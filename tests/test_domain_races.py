@@ -218,6 +218,22 @@ def test_jobs_run_once_however_many_services_ask(people: People) -> None:
     assert second.execute("select admin.run_due_jobs()").fetchone() == (0,)
 
 
+def test_jobs_and_seals_wait_for_no_lock_that_others_may_take(people: People) -> None:
+    """BR-310: else whoever reads reports could keep the log from being sealed."""
+    people.database.admin.execute("update app.jobs set next_run_at = private.now()")
+    busy, other, reader = (people.connect(autocommit=False) for _ in range(3))
+    reader.execute("set role roster_auditor")
+    reader.execute("select pg_advisory_xact_lock(hashtext('pgroster'), hashtext(n)) from unnest('{jobs,seals}'::text[]) n")
+    reader.execute("lock table audit.audit_logs in access share mode")
+    row = busy.execute("select admin.run_due_jobs(), (admin.seal_audit() ->> 'rows')::integer").fetchone()
+    assert row and row[0] > 0
+    taken = "select count(*) from pg_locks where pid = pg_backend_pid() and locktype = 'advisory'"
+    assert busy.execute(taken).fetchone() == (0,)
+    other.execute("set lock_timeout = '5s'")
+    told = other.execute("select admin.run_due_jobs(), admin.seal_audit() -> 'rows'").fetchone()
+    assert told == (0, 0), "who comes second has nothing to do, and does not wait"
+
+
 def test_a_job_that_meets_its_time_limit_is_recorded_and_not_in_the_way(people: People) -> None:
     """BR-310: neither is one that somebody cancels."""
     people.database.admin.execute(

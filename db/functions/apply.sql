@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '75cc68370fab19c4060483550c3261798632cbd5532e4f0020ee84b8d5621c6e';
+set local pgroster.functions_digest = '22bc5bcce4d9a91c6596c876e15033b30319058820ae8cb46872741727953b6d';
 \ir begin.sql
 
 -- In whatever order they name each other.
