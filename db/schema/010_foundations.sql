@@ -99,7 +99,9 @@ comment on domain app.locale is 'A language tag such as en, de-CH or zh-Hans-CN 
 
 create domain app.web_url as text
   constraint web_url_length check (char_length(value) <= 2048)
-  constraint web_url_form check (value ~ '^https://[^\s<>"]+$');
+  -- What stands before an @ looks like the host, and browsers take a backslash for a slash.
+  constraint web_url_form check (
+    value ~ '^https://[^\s[:cntrl:]<>"\\/?#@\u2028-\u202e\u2066-\u2069]+([/?#][^\s[:cntrl:]<>"\\\u2028-\u202e\u2066-\u2069]*)?$');
 comment on domain app.web_url is 'An https address, at most 2048 characters.';
 
 create domain app.metadata as jsonb
@@ -238,7 +240,7 @@ comment on column app.settings.lock_everywhere_after_failures is 'Failed logins 
 comment on column app.settings.lock_duration is 'Length of the first lock; each further one is twice as long.';
 comment on column app.settings.lock_duration_max is 'Upper limit of a lock.';
 comment on column app.settings.login_needs_verified_email is 'Whether an account whose email is not verified is refused at login.';
-comment on column app.settings.registration is 'public: a taken address is named at registration. private: every registration gets the same answer, the owner of a taken address a mail, and nobody signs in before the address is verified.';
+comment on column app.settings.registration is 'public: a taken address is named at registration. private: every registration gets the same answer, the owner of a taken address a mail, nobody signs in before the address is verified, and the name of who asked for a taken one stays with an account of nobody (nobody-…@nobody.invalid).';
 comment on column app.settings.verification_token_ttl is 'How long a mailed token that verifies an address works.';
 comment on column app.settings.reset_token_ttl is 'How long a mailed token that resets a password works.';
 comment on column app.settings.invitation_ttl is 'How long an invitation works.';

@@ -2,7 +2,7 @@
 -- How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(100);
+select plan(111);
 
 -- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
 create function pg_temp.outcome(statement text) returns text language plpgsql as $$
@@ -119,6 +119,10 @@ from (values
   ('password_hash', '$2b$12$' || repeat('a', 53), 'ok'), ('password_hash', '$2b$11$' || repeat('a', 53), '23514'), ('password_hash', 'plain text', '23514'),
   ('password_hash', '$argon2id$v=19$m=19456,t=2,p=1$' || repeat('a', 22) || '$' || repeat('a', 43), 'ok'),
   ('password_hash', '$argon2i$v=19$m=19456,t=2,p=1$' || repeat('a', 22) || '$' || repeat('a', 43), '23514'),
+  ('api_key_name', 'Backups', 'ok'), ('api_key_name', U&'\202Ekcab', '23514'),
+  ('web_url', 'https://example.org', 'ok'), ('web_url', 'https://example.org:8443/a/b@c.png?x=y#z', 'ok'), ('web_url', 'https://bücher.example?x', 'ok'),
+  ('web_url', 'https://example.org@example.net/', '23514'), ('web_url', 'https://example.net\@example.org/', '23514'), ('web_url', 'https:///x', '23514'),
+  ('web_url', 'https://', '23514'), ('web_url', U&'https://example.org/\202Egnp', '23514'), ('web_url', 'javascript:alert(1)', '23514'),
   ('metadata', '[]', '23514'), ('web_url', 'http://example.org', '23514'), ('page_size', '101', '23514')) t (domain, value, outcome);
 
 select * from finish();
