@@ -223,7 +223,9 @@ def test_jobs_and_seals_wait_for_no_lock_that_others_may_take(people: People) ->
     people.database.admin.execute("update app.jobs set next_run_at = private.now()")
     busy, other, reader = (people.connect(autocommit=False) for _ in range(3))
     reader.execute("set role roster_auditor")
-    reader.execute("select pg_advisory_xact_lock(hashtext('pgroster'), hashtext(n)) from unnest('{jobs,seals}'::text[]) n")
+    reader.execute(
+        "select pg_advisory_xact_lock(hashtext('pgroster'), hashtext(n)) from unnest('{jobs,seals}'::text[]) n"
+    )
     reader.execute("lock table audit.audit_logs in access share mode")
     row = busy.execute("select admin.run_due_jobs(), (admin.seal_audit() ->> 'rows')::integer").fetchone()
     assert row and row[0] > 0

@@ -133,9 +133,7 @@ def test_a_recipient_is_written_as_mail_servers_know_it(recipient: str, seen_as:
     assert [str(address) for address in mail(message(recipient=recipient))["To"].addresses] == [seen_as]
 
 
-@pytest.mark.parametrize(
-    "template", ["verify_email", "reset_password", "email_already_used", "username_already_used"]
-)
+@pytest.mark.parametrize("template", ["verify_email", "reset_password", "email_already_used", "username_already_used"])
 def test_what_goes_to_an_address_that_nobody_has_verified_has_no_word_that_a_stranger_chose(template: str) -> None:
     """BR-119: whoever registers an address that is not theirs names the account after a page of theirs."""
     told = {name for file in files_of(template, "email") for name in variables(environment(), file)}
