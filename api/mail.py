@@ -38,7 +38,7 @@ COMMON = frozenset({"service_name", "username"})
 SECRET = "token"  # noqa: S105 - the name of a key
 """A payload with this key is told `link` instead: where the token is used."""
 ENCODED_WORD = "=?"
-"""How text begins that stands for other text (RFC 2047, 2), which Python decodes in a header, into further lines even."""
+"""How text begins that stands for other text (RFC 2047, 2); Python decodes it in a header, into more lines even."""
 SUBJECT = "Subject: "
 SMS = "sms"
 """The channel of texts to telephones; the messages of any other are mails."""
