@@ -181,7 +181,7 @@ def compose(message: Message, text: Text, author: Address, encoding: str = "quot
         mail["To"] = Address(username=username, domain=ascii_domain(domain))
     except ValueError:  # the address is in its text
         raise DeliveryError("no mail can be addressed to the recipient", is_final=True) from None
-    mail["Subject"] = text.subject.replace(ENCODED_WORD, "= ?")
+    mail["Subject"] = (text.subject or "").replace(ENCODED_WORD, "= ?")
     mail["Date"] = format_datetime(message.created_at)
     mail["Message-ID"] = f"<{message.id}@{author.domain}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: no vacation notes, please
