@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '22bc5bcce4d9a91c6596c876e15033b30319058820ae8cb46872741727953b6d';
+set local pgroster.functions_digest = 'e4afecea7b196f54dac75568fe49940198548d7dd9de539e5fc0952ba580acba';
 \ir begin.sql
 
 -- In whatever order they name each other.

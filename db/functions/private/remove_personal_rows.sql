@@ -27,7 +27,7 @@ begin
   where o.user_id is null and u.id = remove_personal_rows.user_id and private.fold(o.recipient) = u.email_key;
   perform http.fail_message(o.id, o.attempts, 'its recipient was erased', true)
   from app.outbox o join app.users u on private.fold(o.recipient) = u.email_key
-  where u.id = remove_personal_rows.user_id;
+  where u.id = remove_personal_rows.user_id and o.next_attempt_at is not null;
   return v_removed;
 end
 $$;
