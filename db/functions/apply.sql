@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'e4afecea7b196f54dac75568fe49940198548d7dd9de539e5fc0952ba580acba';
+set local pgroster.functions_digest = 'ab55b78fd58884048b3f7f37feddc2e3c6e9db0b89f49d577d0fdfbcd388c296';
 \ir begin.sql
 
 -- In whatever order they name each other.

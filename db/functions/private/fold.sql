@@ -8,7 +8,7 @@ strict
 parallel safe
 as $$
   select pg_catalog.translate(
-    pg_catalog.lower(pg_catalog.replace(pg_catalog.normalize(fold.value, 'NFKC'), U&'\0130', U&'i\0307')), U&'\03C2\3002', U&'\03C3.')
+    pg_catalog.lower(pg_catalog.replace(pg_catalog.normalize(fold.value, 'NFKC'), E'\u0130', E'i\u0307')), 'ς。', 'σ.')
 $$;
 comment on function private.fold(text) is 'The value in compatibility form (Unicode NFKC) and simply case-folded.';
 revoke all on function private.fold(text) from public;
