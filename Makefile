@@ -9,7 +9,7 @@ PGROSTER := .venv/bin/python -m api.cli
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt .venv/bin/python -m pip --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-faults check format docs bench bench-audit migrate rollback seed psql doctor lock sbom clean
+.PHONY: help run test test-slow test-faults check format docs fingerprint bench bench-audit migrate rollback seed psql doctor lock sbom clean
 
 help: ## show what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ format: $(READY) ## put the Python sources into the one format
 
 docs: $(READY) ## write the reference pages anew from the database's own comments
 	@.venv/bin/python -m api.documents --write
+
+fingerprint: $(READY) ## write anew what a fresh database is (ARGS="--bin-dir DIR" for another PostgreSQL)
+	@.venv/bin/python -m api.fingerprint --write $(ARGS)
 
 bench: $(READY) ## measure one request against its alternatives
 	@.venv/bin/python -m bench.one_request $(ARGS)

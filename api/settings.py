@@ -20,6 +20,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from api import ROOT
 from api.mail_settings import MailSettings
+from api.private_files import make_private, write_secret
 
 Network = IPv4Network | IPv6Network
 PREFIX = "PGROSTER_"
@@ -205,25 +206,3 @@ def authenticator_password(settings: Settings) -> str:
         raise OperatorError(
             f"{path}: {error.strerror}; run as its owner, or set {PREFIX}AUTHENTICATOR_PASSWORD"
         ) from None
-
-
-def make_private(directory: Path) -> None:
-    """Make a directory for this account alone, and those above it that are missing; `mkdir` would leave those open."""
-    for missing in reversed([directory, *directory.parents]):
-        missing.mkdir(mode=0o700, exist_ok=True)
-
-
-def write_secret(path: Path, content: bytes) -> None:
-    """Write a file that only this account may read, whole or not at all; one that another process made first stays."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
