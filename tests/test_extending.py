@@ -1,5 +1,6 @@
-"""What README.md and docs/extending.md show is tried as it stands there: their files are written, deployed and used."""
+"""README.md and docs/extending.md are tried as they stand: what they show is pasted, or written into files."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -102,3 +103,16 @@ def test_the_example_of_the_readme_is_a_route(service: Service, tmp_path: Path) 
     until(lambda: client.get("/v1/hello/ada").status_code == 200, 10, "the route appears")
     assert client.get("/v1/hello/ada").json() == "Hello, ada!"
     assert client.get("/v1/hello/a").status_code == 422
+
+
+def test_the_session_of_the_readme_can_be_pasted(service: Service) -> None:
+    session = re.search(r"```sh\n(api=.*?)```", README, re.DOTALL)
+    assert session
+    if "--json" not in subprocess.run(["curl", "--help", "all"], capture_output=True, text=True).stdout:
+        pytest.skip("NOT TESTED: this curl is older than 7.82")
+    pasted = session[1].replace("http://127.0.0.1:8000", service.base_url)
+    done = subprocess.run(["bash", "-eu", "-c", pasted], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    registered, me, refreshed = (json.loads(line) for line in done.stdout.splitlines())
+    assert registered["email"] == me["email"] == "ada@example.com"
+    assert refreshed["refresh_token"]
