@@ -14,6 +14,8 @@ from api.settings import OperatorError, Settings, authenticator_password
 AUTHENTICATOR = "roster_authenticator"
 SUPPORTED = range(15, 19)
 CONNECT_SECONDS = 10
+FORBIDDEN = "UM403"
+"""SQLSTATE of a function that refuses its caller."""
 
 # In PL/pgSQL terms: which of these is true decides the refusal; the first true one is told.
 REQUIREMENTS: tuple[tuple[LiteralString, str], ...] = (
@@ -94,6 +96,17 @@ def connected(dsn: str) -> Iterator[psycopg.Connection]:
         raise OperatorError(unreachable(str(error))) from None
     with connection:
         yield connection
+
+
+@contextmanager
+def for_operators() -> Iterator[None]:
+    """Make an OperatorError of what a login meets that is no operator."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if isinstance(error, psycopg.errors.InsufficientPrivilege) or error.sqlstate == FORBIDDEN:
+            raise OperatorError("the login of DATABASE_URL is no operator; grant it the role roster_dba") from None
+        raise
 
 
 def unreachable(reason: str) -> str:
