@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import sys
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -159,14 +160,17 @@ def variable(name: str) -> str:
     return str(Settings.model_fields[name].validation_alias or f"{PREFIX}{name}".upper())
 
 
-def listing() -> str:
-    """All settings as text: variable, default, what it is."""
-    lines = []
+def described() -> Iterator[tuple[str, str]]:
+    """All settings, those about messages last: the variable, and what it is with its default."""
     for name, field in sorted(Settings.model_fields.items(), key=lambda item: item[0] in MailSettings.model_fields):
         default = field.default
         shown = f" ({default})" if isinstance(default, str | int | float) else ""
-        lines.append(f"  {variable(name):<33}{field.description}{shown}")
-    return "\n".join(lines)
+        yield variable(name), f"{field.description}{shown}"
+
+
+def listing() -> str:
+    """The same as text."""
+    return "\n".join(f"  {name:<33}{meaning}" for name, meaning in described())
 
 
 def load() -> Settings:
