@@ -60,8 +60,8 @@ doctor: $(READY) ## check the whole set-up and say what to do
 	@$(PGROSTER) doctor $(ARGS)
 
 lock: ## take the newest versions that pyproject.toml allows into constraints.txt
-	@$(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip --quiet --quiet --disable-pip-version-check install 'uv>=0.9'
-	@.cache/lock/bin/uv --quiet pip compile --universal --upgrade --all-extras --no-annotate --custom-compile-command "make lock" --output-file constraints.txt pyproject.toml
+	@$(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip --quiet --quiet --disable-pip-version-check install 'uv>=0.13'
+	@.cache/lock/bin/uv --quiet --system-certs pip compile --universal --upgrade --all-extras --no-annotate --custom-compile-command "make lock" --output-file constraints.txt pyproject.toml
 
 sbom: $(READY) ## write what the service consists of to dist/sbom.json (CycloneDX)
 	@rm -rf dist/sbom && $(PYTHON) -m venv --without-pip dist/sbom && $(PIP) install cyclonedx-bom && $(PIP) --python dist/sbom install .
