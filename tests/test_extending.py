@@ -100,7 +100,7 @@ def test_the_example_of_the_readme_is_a_route(service: Service, tmp_path: Path) 
     with_hello.write(example[1])
     with_hello.deploy(service.admin_dsn)
     client = client_of(service)
-    until(lambda: client.get("/v1/hello/ada").status_code == 200, 10, "the route appears")
+    until(lambda: client.get("/v1/hello/ada").status_code == 200, 60, "the route appears")
     assert client.get("/v1/hello/ada").json() == "Hello, ada!"
     assert client.get("/v1/hello/a").status_code == 422
 
