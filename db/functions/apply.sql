@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'ab55b78fd58884048b3f7f37feddc2e3c6e9db0b89f49d577d0fdfbcd388c296';
-set local pgroster.functions_digest = '6efdeb5ee2a00b03d497eecb8c500956b643ebf5b9ac5f9ee44be26c38a8daa4';
+set local pgroster.functions_digest = 'c28186d60c30b35dc54fec6d9791345eaa5044fdffc774c562fbf9f632f15f11';
 \ir begin.sql
 
 -- In whatever order they name each other.
