@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'd4e67382a1127180302dbcce878ea776e2fe15a1e0ed440618aabcb2600fce3d';
+set local pgroster.functions_digest = 'cf72da223853b58a49c9519b490d69df5a9bc7d6ccefdcf46886038dc2b49224';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -78,9 +78,11 @@ set local check_function_bodies = off;
 \ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
 \ir private/name_words.sql
+\ir private/needs_second_factor.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/outstanding.sql
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
@@ -90,7 +92,6 @@ set local check_function_bodies = off;
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
-\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
 \ir private/recovery_digest.sql
@@ -124,7 +125,9 @@ set local check_function_bodies = off;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_second_factor.sql
 \ir private/sign_in.sql
+\ir private/store_password.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
 \ir private/tg__record_postponement.sql
@@ -206,6 +209,7 @@ set local role roster_owner;
 \ir http/own_rules.sql
 \ir http/own_totp.sql
 \ir http/password_words.sql
+\ir http/pending_totp.sql
 \ir http/problems.sql
 \ir http/remember.sql
 \ir http/reset_rules.sql
@@ -373,9 +377,11 @@ set local check_function_bodies = on;
 \ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
 \ir private/name_words.sql
+\ir private/needs_second_factor.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/outstanding.sql
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
@@ -385,7 +391,6 @@ set local check_function_bodies = on;
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
-\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
 \ir private/recovery_digest.sql
@@ -419,7 +424,9 @@ set local check_function_bodies = on;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_second_factor.sql
 \ir private/sign_in.sql
+\ir private/store_password.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
 \ir private/tg__record_postponement.sql
@@ -501,6 +508,7 @@ set local role roster_owner;
 \ir http/own_rules.sql
 \ir http/own_totp.sql
 \ir http/password_words.sql
+\ir http/pending_totp.sql
 \ir http/problems.sql
 \ir http/remember.sql
 \ir http/reset_rules.sql
