@@ -157,7 +157,7 @@ insert into kept values ('fifth', pg_temp.challenge('ann')), ('bob', pg_temp.id(
 call pg_temp.later('5 minutes');
 select is(pg_temp.complete((select value from kept where name = 'fifth'), pg_temp.step()), 'token_invalid', 'BR-142: a challenge works for five minutes');
 insert into kept values ('sixth', pg_temp.challenge('ann'));
-do $$ begin perform pg_temp.sign_in('ann'); perform pg_temp.outcome('ann', $s$select api.change_password(pg_temp.hash('a'), pg_temp.hash('a'))$s$); end $$;
+do $$ begin perform pg_temp.sign_in('ann'); perform pg_temp.outcome('ann', format($s$select api.change_password(pg_temp.hash('a'), pg_temp.hash('a'), false, %s)$s$, pg_temp.step(-1))); end $$;
 select is(pg_temp.complete((select value from kept where name = 'sixth'), pg_temp.step()), 'token_invalid', 'BR-149: it ends with a change of password');
 insert into kept values ('seventh', pg_temp.challenge('ann'));
 do $$ begin perform pg_temp.outcome('adam', format('select api.suspend_user(%L)', pg_temp.id('ann'))); perform pg_temp.outcome('adam', format('select api.reactivate_user(%L)', pg_temp.id('ann'))); end $$;
@@ -175,6 +175,7 @@ select is(pg_temp.outcome(null, $$select api.reset_password('bob', pg_temp.hash(
 select is(pg_temp.outcome(null, $$select (api.login('bob', pg_temp.hash('a'))).token_type$$), 'Bearer', 'BR-150: and with it goes the second factor of who registered it');
 
 -- Taking it away
+call pg_temp.later();
 do $$ begin perform pg_temp.sign_in('ann'); end $$;
 select is(pg_temp.outcome('ann', $$select api.disable_mfa(pg_temp.hash('a'))$$), 'code_missing', 'BR-145: to disable it takes the second factor');
 select is(pg_temp.outcome('ann', $$select api.disable_mfa(pg_temp.hash('a'), 0)$$), 'second_factor_failed', 'a right one');
