@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'cf72da223853b58a49c9519b490d69df5a9bc7d6ccefdcf46886038dc2b49224';
+set local pgroster.functions_digest = 'd266f855d376f7f40e5974a2e5d00fdd2bc78b6ef30c2b52510c31091e132133';
 \ir begin.sql
 
 -- In whatever order they name each other.

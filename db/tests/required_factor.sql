@@ -2,7 +2,7 @@
 -- and what asks for both factors. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(75);
+select plan(77);
 \ir people.psql
 
 create function pg_temp.sealed(letter text default 'A') returns text language sql as $$ select '0123456789abcdef.' || repeat($1, 64) $$;
@@ -98,6 +98,8 @@ select is(pg_temp.outcome('bob', format('select (api.enrol_mfa(pg_temp.sealed(%L
 select is(pg_temp.outcome('bob', format('select (api.enrol_mfa(pg_temp.sealed(%L), pg_temp.hash(%L), %s)).account', 'B', 'b', pg_temp.step())), 'reauthentication_failed', 'nor does a wrong password');
 select is(pg_temp.outcome('bob', format('select (api.enrol_mfa(pg_temp.sealed(%L), pg_temp.hash(%L), %s)).account', 'B', 'a', pg_temp.step())), 'bob@example.org', 'with both it waits');
 select is((select array_agg(right(f.sealed_secret, 1) || case when f.confirmed_at is null then ' waits' else '' end order by f.created_at) from app.totp_factors f where f.user_id = pg_temp.id('bob')), '{A,"B waits"}', 'BR-158: beside the one that is in force');
+call pg_temp.later();
+select is(pg_temp.outcome('bob', format($$select api.change_email('stranger@example.org', pg_temp.hash('a'), %s)$$, pg_temp.step())), 'ok', 'somebody has asked for another address meanwhile');
 do $$ begin perform set_config('request.session', (select secret from people where name = 'bob'), true); end $$;
 select is(array[right(http.own_totp() ->> 'secret', 1), right(http.pending_totp() ->> 'secret', 1)], '{A,B}', 'a code is of the app in force, a confirmation of the one that waits');
 do $$ begin perform set_config('request.session', '', true); end $$;
@@ -108,6 +110,7 @@ select isnt(pg_temp.outcome('bob', format('select api.confirm_mfa(%s)', pg_temp.
 select is((select array_agg(right(f.sealed_secret, 1) || case when f.confirmed_at is null then ' waits' else '' end) from app.totp_factors f where f.user_id = pg_temp.id('bob')), '{B}', 'BR-158: in place of the other');
 select is(pg_temp.outcome(null, format('select api.complete_login(%L, %s)', (select key from keys where name = 'challenge'), pg_temp.step(1))), 'token_invalid', 'BR-149: a sign-in that waited for the old one has ended');
 select is((select count(*) from pg_temp.mails('mfa_enabled', 'bob@example.org')), 1::bigint, 'BR-147: the owner is told');
+select is(pg_temp.outcome(null, format('select api.verify_email(%L)', pg_temp.token('verify_email', 'stranger@example.org'))), 'token_invalid', 'BR-146: an address that was asked for before does not take effect');
 select is(pg_temp.outcome('bob', format('select api.confirm_mfa(%s)', pg_temp.step(1))), 'no_second_factor', 'there is nothing left to confirm');
 
 -- Guessing the code that confirms

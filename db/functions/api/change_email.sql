@@ -40,6 +40,7 @@ comment on function api.change_email(app.email, app.password_hash, app.totp_step
 Ask to change the signed-in user's email address.
 
 It takes effect when the token mailed to the new address is used at `/v1/auth/email/verify`; the old address is told.
+
 Where there is a second factor it takes a `code` or a `recovery_code` as well.
 $$;
 revoke all on function api.change_email(app.email, app.password_hash, app.totp_step, app.recovery_code) from public;

@@ -38,6 +38,7 @@ comment on function api.change_password(app.password_hash, app.password_hash, ap
 Change the signed-in user's password.
 
 All other sessions end, reset links that were mailed before stop working, and the person is told by mail.
+
 Where there is a second factor it takes a `code` or a `recovery_code` as well.
 $$;
 revoke all on function api.change_password(app.password_hash, app.password_hash, app.password_is_short, app.totp_step, app.recovery_code) from public;

@@ -35,6 +35,7 @@ comment on function api.change_phone(app.phone, app.totp_step, app.recovery_code
 Send a code to a telephone number that is to become the signed-in user's.
 
 The number takes effect when the code is sent to `/v1/me/phone/verify`.
+
 Where there is a second factor it takes a `code` or a `recovery_code` of it.
 $$;
 revoke all on function api.change_phone(app.phone, app.totp_step, app.recovery_code) from public;

@@ -31,8 +31,9 @@ comment on function api.create_my_api_key(app.api_key_name, app.permission_name[
 Make an API key of the signed-in user.
 
 The key is shown this once. It may do what its `scopes` name, permissions of one's own, and no longer than one holds them.
-A key cannot sign in, change the account or make further keys. Where there is a second factor it takes a `code` or a
-`recovery_code` as well.
+A key cannot sign in, change the account or make further keys.
+
+Where there is a second factor it takes a `code` or a `recovery_code` as well.
 $$;
 revoke all on function api.create_my_api_key(app.api_key_name, app.permission_name[], timestamptz, app.password_hash, app.totp_step, app.recovery_code) from public;
 grant execute on function api.create_my_api_key(app.api_key_name, app.permission_name[], timestamptz, app.password_hash, app.totp_step, app.recovery_code) to roster_user;

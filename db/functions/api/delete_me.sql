@@ -32,8 +32,9 @@ comment on function api.delete_me(app.password_hash, app.totp_step, app.recovery
 Delete the signed-in user's account.
 
 All sessions end at once, and the consent to the processing of the data is withdrawn. The account can be restored by an
-administrator for thirty days, without that consent; after that its data is anonymised. Where there is a second factor it takes a `code` or a
-`recovery_code` as well.
+administrator for thirty days, without that consent; after that its data is anonymised.
+
+Where there is a second factor it takes a `code` or a `recovery_code` as well.
 $$;
 revoke all on function api.delete_me(app.password_hash, app.totp_step, app.recovery_code) from public;
 grant execute on function api.delete_me(app.password_hash, app.totp_step, app.recovery_code) to roster_user;

@@ -36,7 +36,9 @@ comment on function api.update_me(text[], app.username, app.person_name, app.per
 Change the signed-in user's own data.
 
 Only the fields that are sent change; null clears a field that can be empty. With `If-Match` the change is made only
-to the version that was read. Where there is a second factor a change of `phone` takes a `code` or a `recovery_code` of it.
+to the version that was read.
+
+Where there is a second factor a change of `phone` takes a `code` or a `recovery_code` of it.
 $$;
 revoke all on function api.update_me(text[], app.username, app.person_name, app.person_name, app.phone, app.locale, app.web_url, app.metadata, text, app.totp_step, app.recovery_code) from public;
 grant execute on function api.update_me(text[], app.username, app.person_name, app.person_name, app.phone, app.locale, app.web_url, app.metadata, text, app.totp_step, app.recovery_code) to roster_user;

@@ -11,7 +11,7 @@ begin
     perform private.fail('password_unacceptable');
   end if;
   update app.users u set
-    password_hash = store_password.password_hash, has_short_password = is_short, password_changed_at = private.now()
+    password_hash = store_password.password_hash, has_short_password = coalesce(is_short, false), password_changed_at = private.now()
   where u.id = store_password.user_id;
 end
 $$;
