@@ -263,7 +263,7 @@ def test_who_loses_the_factor_of_a_short_password_changes_it_before_anything_els
     assert ann.get("/v1/me/sessions").status_code == 200
 
 
-def test_or_enrols_another_factor(service: Service) -> None:
+def test_who_loses_the_factor_of_a_short_password_may_enrol_another_instead(service: Service) -> None:
     """BR-160"""
     ann = in_need_of_a_longer_password(service)
     protect(ann)

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'd266f855d376f7f40e5974a2e5d00fdd2bc78b6ef30c2b52510c31091e132133';
+set local pgroster.functions_digest = '3681d8e57db8fa3467772d3b550daf90128cc2c20f3f9c6444a13386c7ddff6f';
 \ir begin.sql
 
 -- In whatever order they name each other.

@@ -1,5 +1,5 @@
--- Who may require it is the operator: for everybody, or for those who hold a role, now. An account that nobody can sign in
--- to, such as a program's, needs none.
+-- An operator requires it: of everybody, or of whoever holds a role now. An account that nobody can sign in to, such as a
+-- program's, needs none.
 create or replace function private.needs_second_factor(user_id uuid) returns boolean
 language plpgsql
 stable
