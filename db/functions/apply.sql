@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '3681d8e57db8fa3467772d3b550daf90128cc2c20f3f9c6444a13386c7ddff6f';
+set local pgroster.functions_digest = 'f1922b9e311d9bbbce1ca8da9ba561133e898c542cd1e1ee6b07a7875e9c8b54';
 \ir begin.sql
 
 -- In whatever order they name each other.
