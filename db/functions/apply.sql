@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = 'c28186d60c30b35dc54fec6d9791345eaa5044fdffc774c562fbf9f632f15f11';
+set local pgroster.functions_digest = 'f1922b9e311d9bbbce1ca8da9ba561133e898c542cd1e1ee6b07a7875e9c8b54';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -79,9 +80,11 @@ set local check_function_bodies = off;
 \ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
 \ir private/name_words.sql
+\ir private/needs_second_factor.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/outstanding.sql
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
@@ -91,7 +94,6 @@ set local check_function_bodies = off;
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
-\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
 \ir private/recovery_digest.sql
@@ -126,7 +128,9 @@ set local check_function_bodies = off;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_second_factor.sql
 \ir private/sign_in.sql
+\ir private/store_password.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
 \ir private/tg__record_postponement.sql
@@ -208,6 +212,7 @@ set local role roster_owner;
 \ir http/own_rules.sql
 \ir http/own_totp.sql
 \ir http/password_words.sql
+\ir http/pending_totp.sql
 \ir http/problems.sql
 \ir http/remember.sql
 \ir http/reset_rules.sql
@@ -376,9 +381,11 @@ set local check_function_bodies = on;
 \ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
 \ir private/name_words.sql
+\ir private/needs_second_factor.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/outstanding.sql
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
@@ -388,7 +395,6 @@ set local check_function_bodies = on;
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
-\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
 \ir private/recovery_digest.sql
@@ -423,7 +429,9 @@ set local check_function_bodies = on;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_second_factor.sql
 \ir private/sign_in.sql
+\ir private/store_password.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
 \ir private/tg__record_postponement.sql
@@ -505,6 +513,7 @@ set local role roster_owner;
 \ir http/own_rules.sql
 \ir http/own_totp.sql
 \ir http/password_words.sql
+\ir http/pending_totp.sql
 \ir http/problems.sql
 \ir http/remember.sql
 \ir http/reset_rules.sql

@@ -77,6 +77,9 @@ create domain app.password_hash as text
     value ~ '^(\$argon2id\$v=19\$m=[0-9]{5,7},t=[0-9]{1,2},p=[0-9]{1,2}\$[A-Za-z0-9+/]{22,86}\$[A-Za-z0-9+/]{43,86}|\$2[aby]\$(1[2-9]|2[0-9]|3[01])\$[./A-Za-z0-9]{53})$');
 comment on domain app.password_hash is 'An Argon2id string, or a bcrypt string of cost 12 or more. Never plain text.';
 
+create domain app.password_is_short as boolean;
+comment on domain app.password_is_short is 'Whether a new password is too short to be the only factor, as the service has found.';
+
 create domain app.digest as bytea
   constraint digest_length check (octet_length(value) = 32);
 comment on domain app.digest is 'A SHA-256 digest: what is stored of a secret.';
@@ -201,6 +204,7 @@ create table app.settings (
     constraint settings_phone_code_ttl_range check (phone_code_ttl between '1 minute' and '1 hour'),
   login_challenge_ttl    interval not null default '5 minutes'
     constraint settings_login_challenge_ttl_range check (login_challenge_ttl between '1 minute' and '15 minutes'),
+  second_factor_required boolean not null default false,
   api_keys_per_user      integer not null default 20
     constraint settings_api_keys_per_user_range check (api_keys_per_user between 0 and 1000),
   restore_within         interval not null default '30 days'
@@ -246,6 +250,7 @@ comment on column app.settings.reset_token_ttl is 'How long a mailed token that 
 comment on column app.settings.invitation_ttl is 'How long an invitation works.';
 comment on column app.settings.phone_code_ttl is 'How long a code sent to a telephone works.';
 comment on column app.settings.login_challenge_ttl is 'How long a sign-in waits for the second factor.';
+comment on column app.settings.second_factor_required is 'Whether everybody who can sign in needs a second factor; for some only, set roles.second_factor_required.';
 comment on column app.settings.api_keys_per_user is 'How many living API keys an account may have.';
 comment on column app.settings.restore_within is 'How long after its deletion an account can be restored.';
 comment on column app.settings.keep_ended_sessions is 'How long ended sessions and spent tokens are kept.';
