@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'c28186d60c30b35dc54fec6d9791345eaa5044fdffc774c562fbf9f632f15f11';
-set local pgroster.functions_digest = 'f1922b9e311d9bbbce1ca8da9ba561133e898c542cd1e1ee6b07a7875e9c8b54';
+set local pgroster.functions_digest = '34143ebe96e36be9d88e862516e742cc7801445c4f6c9a4a87f584db7aeaf314';
 \ir begin.sql
 
 -- In whatever order they name each other.
