@@ -6,7 +6,8 @@ language sql
 stable
 as $$
   select u.id, u.email::pg_catalog.text, u.username::pg_catalog.text, u.status, u.is_email_verified, u.is_phone_verified,
-         private.has_second_factor(u.id), p.first_name::pg_catalog.text, p.last_name::pg_catalog.text, p.phone::pg_catalog.text,
+         private.has_second_factor(u.id), private.needs_second_factor(u.id),
+         p.first_name::pg_catalog.text, p.last_name::pg_catalog.text, p.phone::pg_catalog.text,
          coalesce(p.locale, 'en')::pg_catalog.text, p.avatar_url::pg_catalog.text, coalesce(p.metadata, '{}')::pg_catalog.jsonb,
          array(select r.name::pg_catalog.text from app.roles r where r.id = any (g.role_ids) order by r.name),
          array(select distinct rp.permission::pg_catalog.text from app.role_permissions rp
