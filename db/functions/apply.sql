@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '6d253db9b2285598560f86f1bd3089e842d887fe51723bf0e2279239a431a279';
-set local pgroster.functions_digest = '34143ebe96e36be9d88e862516e742cc7801445c4f6c9a4a87f584db7aeaf314';
+set local pgroster.functions_digest = '5cb8947ed754785f71c389b976639654c06f6d622a7039419e2b16564efe0b70';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -128,8 +127,8 @@ set local check_function_bodies = off;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
-\ir private/show_user.sql
 \ir private/show_second_factor.sql
+\ir private/show_user.sql
 \ir private/sign_in.sql
 \ir private/store_password.sql
 \ir private/successor_token.sql
@@ -430,8 +429,8 @@ set local check_function_bodies = on;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
-\ir private/show_user.sql
 \ir private/show_second_factor.sql
+\ir private/show_user.sql
 \ir private/sign_in.sql
 \ir private/store_password.sql
 \ir private/successor_token.sql
