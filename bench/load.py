@@ -20,6 +20,7 @@ import httpx
 import uvloop
 
 PASSWORD = "a heron counts its own steps"
+LOGIN = b"roster_authenticator"  # a process of PostgreSQL tells whom it serves
 Session = dict[str, Any]
 
 
@@ -99,8 +100,9 @@ def sign_in(port: int, who: str, address: str) -> Session:
 
 
 def used(pid: int) -> float:
-    """Microseconds of CPU that a process and its children have had (proc(5))."""
-    family = [str(pid), *Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """Microseconds of CPU that a process and those of its children that serve the service have had (proc(5))."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    family = [str(pid), *(each for each in children if LOGIN in Path(f"/proc/{each}/cmdline").read_bytes())]
     fields = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in family]
     return sum(int(f[11]) + int(f[12]) for f in fields) * 1e6 / os.sysconf("SC_CLK_TCK")
 

@@ -177,6 +177,8 @@ def measure(rounds: int, seconds: float, http_connections: int) -> dict[str, Any
         with served(server, Path(home)) as (port, service):
             claims = sign_in(port, "user1", "192.0.2.0")["access_token"].split(".")[1]
             secret = str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sid"])
+            for kind in KINDS:
+                of_service(port, service, postmaster, kind, http_connections, seconds)  # every plan is made
             for _ in range(rounds):
                 for n in CONNECTIONS:
                     for name, file in files.items():
