@@ -1,8 +1,8 @@
 """A pool of connections that send prepared statements, one at a time each, and are watched for as long as they live.
 
 psycopg connects; after that it is libpq's asynchronous calls alone. A connection that is watched all the time costs the
-event loop nothing for each statement, and its end is seen when it comes. The connection that came free last is taken
-first: its server process has the most of its work in the processor's caches.
+event loop nothing for each statement, and its end is seen when it comes. They take turns, so that each has its plans
+made when all are needed at once.
 """
 
 import asyncio
@@ -140,7 +140,7 @@ class Pool:
         self._dsn = dsn
         self._size = size
         self._all: set[Connection] = set()
-        self._free: list[Connection] = []
+        self._free: deque[Connection] = deque()
         self._waiting: deque[asyncio.Future[Connection]] = deque()
         self._connecting: asyncio.Task[None] | None = None
         self._is_closed = True
@@ -167,7 +167,7 @@ class Pool:
     async def take(self) -> Connection:
         """A connection, to be given back. Raises NoConnectionError."""
         while self._free:
-            connection = self._free.pop()
+            connection = self._free.popleft()
             if not connection.is_dead():
                 self.busy += 1
                 return connection
