@@ -1,12 +1,14 @@
 -- The one place that says how a user looks to the outside. Unpinned, so that it becomes part of the caller's query: of one
 -- for twenty accounts as of one for one, with the caller's rights, so that row-level security decides. Grants are read once
--- for both lists. An erased account has no profile; it shows what a new one would.
+-- for both lists; of the factor only what is in force counts, asked here for the plan's sake, as has_second_factor() runs
+-- in another role too. An erased account has no profile; it shows what a new one would.
 create or replace function private.show_user(shown uuid) returns setof api.user
 language sql
 stable
 as $$
   select u.id, u.email::pg_catalog.text, u.username::pg_catalog.text, u.status, u.is_email_verified, u.is_phone_verified,
-         private.has_second_factor(u.id), private.needs_second_factor(u.id),
+         exists (select from app.totp_factors f where f.user_id = u.id and f.confirmed_at is not null),
+         private.needs_second_factor(u.id),
          p.first_name::pg_catalog.text, p.last_name::pg_catalog.text, p.phone::pg_catalog.text,
          coalesce(p.locale, 'en')::pg_catalog.text, p.avatar_url::pg_catalog.text, coalesce(p.metadata, '{}')::pg_catalog.jsonb,
          array(select r.name::pg_catalog.text from app.roles r where r.id = any (g.role_ids) order by r.name),
