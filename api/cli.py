@@ -65,6 +65,7 @@ def serve_command(
         if value is not None:
             os.environ[settings.PREFIX + name] = str(value)  # worker processes read it too
     chosen = settings.load()
+    serve.allow_files(chosen)
     serve.stop_on_signals()
     listener = serve.open_socket(chosen)
     with running(chosen) as server:

@@ -74,7 +74,6 @@ def stop_signals() -> list[signal.Signals]:
 
 def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], None]) -> None:
     """Serve until a signal, then let running requests end. Raises SystemExit where the service could not start."""
-    allow_files(settings)
     config = uvicorn.Config(
         "api.serve:application",
         factory=True,

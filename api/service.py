@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -161,6 +162,7 @@ def _problem(error: Exception) -> Problem:
     return Problem("invalid_request", [FieldError("", "request", "The request line or its headers are not valid.")])
 
 
+@cache
 def _asset(name: str) -> bytes:
     return _START if name == "start.js" else (files("litestar_offline_docs") / "static" / name).read_bytes()
 
