@@ -10,10 +10,12 @@ MAX_URL = 8 * 1024
 MAX_HEAD = 64 * 1024
 """Bytes; an access token is one."""
 MAX_HEADERS = 100
+MAX_FRAMING = 512 * 1024
+"""Bytes round the chunks of a body: the largest body may come in chunks of one byte, trailers have an end."""
 _ALIVE = b"/health/live"
 """What is answered also where there is no place for another connection."""
-_VERSIONS = ("1.0", "1.1")
-_WISHES = (b"upgrade", b"connection", b"http2-settings")
+_OLD = "1.0"
+_VERSIONS = (_OLD, "1.1")
 
 
 class RefusedError(Exception):
@@ -26,6 +28,8 @@ class Protocol(Connection):
     _reason = "malformed_request"
     _is_declining = False
     """Whether the request that is being read asks for another protocol."""
+    _framing = 0
+    """Bytes that came with the body that is being read and are none of it."""
 
     def data_received(self, data: bytes) -> None:
         """Read on; a request has to be complete a fixed time after its first byte, however it trickles in."""
@@ -41,8 +45,11 @@ class Protocol(Connection):
             self.refuse(self._reason)
         else:
             self._head += len(data) if self._head else 0
+            self._framing += len(data) if self._in_body else 0
             if self._head > MAX_HEAD:
                 self.refuse("headers_too_large")
+            elif self._framing > MAX_FRAMING:
+                self.refuse("body_too_large")
 
     def on_message_begin(self) -> None:
         """Count a new head."""
@@ -77,10 +84,16 @@ class Protocol(Connection):
             self._give_up("busy")
         self._is_declining = self.parser.should_upgrade()
         if not self._is_declining:
+            self.expect_100_continue = self.expect_100_continue and version != _OLD  # RFC 9110, 10.1.1
             super().on_headers_complete()
-            self._head, self._in_body = 0, True
+            self._head, self._in_body, self._framing = 0, True, 0
             if self._is_stopping:
                 self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._framing -= len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request has arrived."""
@@ -93,7 +106,7 @@ class Protocol(Connection):
     def _decline(self, rest: bytes) -> None:
         """Go on in HTTP/1.1 (RFC 9110, 7.8). The parser has stopped, so another reads the request without the wish."""
         head = b"%s %s HTTP/%s\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
-        head += b"".join(b"%s: %s\r\n" % header for header in self.headers if header[0] not in _WISHES)
+        head += b"".join(b"%s: %s\r\n" % header for header in self.headers if header[0] != b"upgrade")
         self._is_declining = False
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(head + b"\r\n" + rest)

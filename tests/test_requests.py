@@ -188,6 +188,28 @@ def test_a_method_that_a_path_does_not_take_is_a_405_that_says_which(ann: Person
     assert options.headers["allow"] == answer.headers["allow"]
 
 
+def test_every_path_takes_exactly_the_methods_that_it_names(client: httpx.Client, shared_service: Service) -> None:
+    """Also those that nobody has given a route of its own; what is no path takes none."""
+    described = client.get("/openapi.json").json()["paths"]
+    paths = [
+        *(re.sub(r"{\w+}", "0190e0c4-9f4a-7c1e-8d2b-5a6f7b8c9d0e", path) for path in described),
+        "/docs",
+        "/metrics",
+    ]
+    for path in paths:
+        options = client.options(path)
+        refused = client.request("PROPFIND", path)
+        assert problem(refused) == (405, "method_not_allowed"), path
+        allowed = set(refused.headers["allow"].split(", "))
+        assert options.status_code == 204 and set(options.headers["allow"].split(", ")) == allowed, path
+        assert ("HEAD" in allowed) == ("GET" in allowed), path
+        for method in ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "LINK", "QUERY"):
+            answer = client.request(method, path)
+            assert (answer.status_code == 405) == (method not in allowed), (method, path)
+            assert answer.status_code < 500, (method, path)
+        assert exchange(shared_service, f"CONNECT {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()).status == 400
+
+
 def test_no_header_or_parameter_changes_the_method(ann: Person) -> None:
     for header in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
         assert ann.get("/v1/me", headers={header: "PATCH"}).status_code == 200
