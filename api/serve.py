@@ -20,6 +20,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from api import logs
 from api.protocol import Protocol
+from api.servers import PROTECTION
 from api.settings import OTHER_FILES, SHARED_COUNTS, OperatorError, Settings, local_url
 
 if TYPE_CHECKING:
@@ -72,8 +73,11 @@ def stop_signals() -> list[signal.Signals]:
     return asked if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [*asked, signal.SIGHUP]
 
 
-def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], None]) -> None:
-    """Serve until a signal, then let running requests end. Raises SystemExit where the service could not start."""
+def run(settings: Settings, listener: socket.socket, danger: str | None, when_ready: Callable[[], None]) -> None:
+    """Serve until a signal, then let running requests end. Raises SystemExit where the service could not start.
+
+    `danger`: what could happen to its connections to the database, for the log.
+    """
     config = uvicorn.Config(
         "api.serve:application",
         factory=True,
@@ -93,6 +97,8 @@ def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], No
         listener.listen(config.backlog)
     except OSError as error:
         raise OperatorError(f"can't listen on {settings.host}:{settings.port}: {error.strerror}") from None
+    if danger is not None:
+        log.warning("the way to the database is not safe: %s; %s", danger, PROTECTION)
     threading.Thread(target=announce, args=(settings, when_ready), daemon=True).start()
     ignore_signals()
     if settings.workers > 1:
