@@ -33,7 +33,6 @@ class Connection(HttpToolsProtocol):
     _patience: TimerHandle | None = None
     """Ends the wait for the client to take its answer."""
     _has_place = True
-    _is_stopping = False
 
     @property
     def _owner(self) -> Any:
@@ -87,7 +86,7 @@ class Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The service stops: take on what is on its way already, and see that it ends in time."""
-        self._is_stopping = True
+        self._room.is_closing = True
         self._unset_keepalive_if_required()
         if self._is_answering():
             self.cycle.keep_alive = False
@@ -143,7 +142,7 @@ class Connection(HttpToolsProtocol):
     def _arm(self, seconds: float | None = None) -> None:
         self._disarm()
         seconds = seconds or self._owner.request_timeout
-        if self._is_stopping:
+        if self._room.is_closing:
             seconds = min(seconds, LAST_REQUEST_SECONDS)
         self._deadline = self.loop.call_later(seconds, self._expire)
         self._room.arriving[self] = None

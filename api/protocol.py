@@ -55,7 +55,7 @@ class Protocol(Connection):
         """Count a new head."""
         super().on_message_begin()
         self._head = 1
-        if self._deadline is None or self._is_stopping:
+        if self._deadline is None or self._room.is_closing:
             self._arm()
 
     def on_url(self, url: bytes) -> None:
@@ -87,7 +87,7 @@ class Protocol(Connection):
             self.expect_100_continue = self.expect_100_continue and version != _OLD  # RFC 9110, 10.1.1
             super().on_headers_complete()
             self._head, self._in_body, self._framing = 0, True, 0
-            if self._is_stopping:
+            if self._room.is_closing:
                 self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:

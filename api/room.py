@@ -28,6 +28,8 @@ class Room:
         self.arriving: dict[Guest, None] = {}
         self.leaving: dict[Guest, None] = {}
         """Those that do not take their answer."""
+        self.is_closing = False
+        """Whether the service stops, so that nobody stays after the next answer."""
         self._places = places
         self._present: set[Guest] = set()
 

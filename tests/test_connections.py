@@ -1,8 +1,10 @@
 """Connections: how many there may be, who goes where there is no room, and what a stop lets end."""
 
+import os
 import resource
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -16,7 +18,7 @@ from api.connection import ANSWER_SECONDS
 from api.serve import DRAIN_SECONDS
 from tests.commands import Installation, one_line
 from tests.databases import TestDatabase
-from tests.faults import connections
+from tests.faults import connections, workers
 from tests.people import member, one
 from tests.server import PROXY, STOP_SECONDS, Service, StartService, serving
 from tests.sources import Sources, route
@@ -193,10 +195,10 @@ def test_more_connections_than_files_can_be_opened_are_refused_at_start(tmp_path
 # Stop
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_request_that_is_on_its_way_at_a_stop_is_answered(start_service: StartService, workers: str) -> None:
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_request_that_is_on_its_way_at_a_stop_is_answered(start_service: StartService, processes: str) -> None:
     """BR-426: clients that go on asking over open connections are told to go, and never find theirs just closed."""
-    service = start_service(PGROSTER_WORKERS=workers, **PROXY)
+    service = start_service(PGROSTER_WORKERS=processes, **PROXY)
     counts = [0] * CLIENTS
 
     def ask(number: int) -> None:
@@ -211,6 +213,36 @@ def test_a_request_that_is_on_its_way_at_a_stop_is_answered(start_service: Start
     def stop() -> None:
         until(lambda: min(counts) > 5, 60, "a load")
         assert service.stop() == 0
+
+    together(*[partial(ask, number) for number in range(CLIENTS)], stop)
+
+
+def test_a_worker_that_is_stopped_alone_loses_no_request_and_is_replaced(start_service: StartService) -> None:
+    """BR-426: its clients find the others by connecting again, as they are told."""
+    service = start_service(PGROSTER_WORKERS="2", **PROXY)
+    before = workers(service)
+    is_over = threading.Event()
+    counts = [0] * CLIENTS
+
+    def ask(number: int) -> None:
+        while not is_over.is_set():
+            with line(service) as connection:
+                while not is_over.is_set() and is_open(connection):
+                    answer = connection.send(ME + b"\r\n").answer()
+                    assert answer.status == 401
+                    counts[number] += 1
+                    if answer.headers.get("connection") == "close":
+                        break
+
+    def stop() -> None:
+        try:
+            for worker in before:
+                goal = sum(counts) + 200
+                until(lambda: sum(counts) > goal, 60, "a load")  # noqa: B023 called at once
+                os.kill(worker, signal.SIGTERM)
+                until(lambda: worker not in workers(service) and len(workers(service)) == 2, 60, "replaced")  # noqa: B023
+        finally:
+            is_over.set()
 
     together(*[partial(ask, number) for number in range(CLIENTS)], stop)
 
