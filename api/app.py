@@ -119,6 +119,7 @@ class Application:
         given = str(uuid4())
         problems = self._service.current.problems if self._service is not None else {}
         answer = of_problem(Problem(code, headers=dict(RETRY_AFTER) if code == "busy" else {}), problems, given)
+        metrics.count_refusal(answer.status)
         access_log.info("request", extra={"status": answer.status, "code": code, "request_id": given})
         return answer.status, headers.complete(answer.headers, given, self._usual), answer.body
 

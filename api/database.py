@@ -72,6 +72,7 @@ class Database:
     def __init__(self, dsn: str, size: int) -> None:
         self.dsn = make_conninfo(dsn, **_CONNECTION)
         self._busy = 0
+        self._asked: dict[Statement, asyncio.Future[str | None]] = {}
         self._turns = Turns(max(1, size // CLIENT_SHARE))
         self._prepared: WeakKeyDictionary[AsyncConnection[Any], set[bytes]] = WeakKeyDictionary()
         self._pool = AsyncConnectionPool(
@@ -120,6 +121,14 @@ class Database:
         result = await self._run(question, [], seconds)
         value = result.get_value(0, 0) if result.ntuples else None
         return value.decode() if value is not None else None
+
+    async def shared_value(self, question: Statement, seconds: float) -> str | None:
+        """The same for what anybody may ask, uncounted: who asks while the answer is on its way gets that one."""
+        asking = self._asked.get(question)
+        if asking is None:
+            asking = self._asked[question] = asyncio.ensure_future(self.value(question, seconds))
+            asking.add_done_callback(lambda done: self._asked.pop(question) and (done.cancelled() or done.exception()))
+        return await asyncio.shield(asking)
 
     async def _insist(self, statement: Statement, parameters: Sequence[bytes | None]) -> PGresult:
         """Run a statement, again where it lost against another one."""

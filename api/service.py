@@ -121,7 +121,7 @@ async def readiness(service: Service) -> tuple[int, dict[str, Any]]:
     report: dict[str, Any] = {"status": "stale" if is_stale else "ready", "routes": routes, "keys": keys}
     started = time.perf_counter()
     try:
-        state = json.loads(await service.database.value(_STATE, READY_SECONDS) or "{}")
+        state = json.loads(await service.database.shared_value(_STATE, READY_SECONDS) or "{}")
     except (Problem, RoutesReplacedError, ConflictError) as error:
         fault = error.code if isinstance(error, Problem) else "not migrated"
         return 503, report | {"status": "unavailable", "database": {"status": fault}}
