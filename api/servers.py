@@ -100,12 +100,17 @@ def connected(dsn: str) -> Iterator[psycopg.Connection]:
 
 def exposure(connection: psycopg.Connection) -> str | None:
     """What somebody on the network could do to connections like this one, or None if they are safe or stay here."""
-    facts = {option.keyword: (option.val or b"").decode() for option in connection.pgconn.info}
-    host, mode = facts[b"host"] or facts[b"hostaddr"], facts[b"sslmode"]
+    host, mode = way(connection)
     if is_here(host) or mode in ("verify-full", "verify-ca"):
         return None
     danger = "pose as the server" if mode == "require" else "read along and pose as the server"
     return f"sslmode={mode} to {host}: who is between could {danger}"
+
+
+def way(connection: psycopg.Connection) -> tuple[str, str]:
+    """Host and sslmode of a connection, wherever they were set."""
+    facts = {option.keyword: (option.val or b"").decode() for option in connection.pgconn.info}
+    return facts[b"host"] or facts[b"hostaddr"], facts[b"sslmode"]
 
 
 def is_here(host: str) -> bool:
