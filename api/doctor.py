@@ -13,7 +13,7 @@ import psycopg
 from api import migrate, outlets, serve, settings
 from api.embedded import Server, running
 from api.mail import DeliveryError
-from api.servers import PROTECTION, check_migratable, check_server, connected, exposure
+from api.servers import PROTECTION, check_migratable, check_server, connected, exposure, is_here, way
 from api.settings import OperatorError, Settings
 
 PYTHON = (3, 11)
@@ -163,9 +163,8 @@ def transport(connection: psycopg.Connection) -> Check:
     danger = exposure(connection)
     if danger is not None:
         return Check("transport", "warn", danger, PROTECTION)
-    return Check(
-        "transport", "ok", "checked by certificate" if connection.pgconn.ssl_in_use else "stays on this machine"
-    )
+    host, mode = way(connection)
+    return Check("transport", "ok", "stays on this machine" if is_here(host) else f"encrypted, sslmode={mode}")
 
 
 def refusal(name: str, check: Callable[[str], None], dsn: str, found: str) -> Check:

@@ -1,6 +1,7 @@
 """What comes over the wire: requests that are none, too large or too slow, and what every answer says."""
 
 import gzip
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -134,6 +135,16 @@ def test_what_is_no_proper_request_is_a_problem(
     assert answer.headers.items() >= USUAL.items()
     assert answer.headers["cache-control"] == "no-store"
     assert "date" in answer.headers and "server" not in answer.headers
+
+
+@pytest.mark.parametrize("name", [name for name, (request, _) in REFUSED.items() if len(request) < 1024])
+def test_it_makes_no_difference_in_how_many_pieces_a_request_comes(shared_service: Service, name: str) -> None:
+    request, expected = REFUSED[name]
+    with line(shared_service) as connection:
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with suppress(OSError):  # it is refused in the middle
+            connection.send(*[b"%c" % byte for byte in request + b"\r\n"])
+        assert connection.answer().problem == expected
 
 
 def test_limits_are_as_large_as_they_say(shared_service: Service) -> None:

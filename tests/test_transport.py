@@ -81,7 +81,7 @@ def test_with_a_certificate_that_is_verified_everything_works_and_nothing_is_war
         assert is_encrypted and connections > 1, "the pool's as well"
         assert interrupt(process) == 0
     assert warnings(log) == 0
-    assert "checked by certificate" in pgroster.run("doctor").stdout
+    assert "encrypted, sslmode=verify-full" in pgroster.run("doctor").stdout
 
 
 @pytest.mark.parametrize("mode", ["prefer", "require"])
