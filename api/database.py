@@ -103,10 +103,13 @@ class Database:
         values = [json.dumps(context), *[arguments.get(name) for name in statement.names]]
         parameters = [value.encode() if value is not None else None for value in values]
         try:
-            async with self._turns.turn(context.get("address")):
-                result = await self._insist(statement, parameters)
+            turn = await self._turns.take(context.get("address"))
         except TimeoutError:
             raise Problem("busy", headers=dict(RETRY_AFTER)) from None
+        try:
+            result = await self._insist(statement, parameters)
+        finally:
+            turn.release()
         body, status, problem, headers, claims = (result.get_value(0, column) for column in range(5))
         return Reply(
             body,

@@ -5,8 +5,6 @@ a connection, so that one slow request holds up those behind it and nobody else.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from ipaddress import IPv6Address
 from weakref import WeakValueDictionary
 
@@ -21,22 +19,20 @@ class Turns:
         self._at_once = at_once
         self._of: WeakValueDictionary[str | bytes, asyncio.Semaphore] = WeakValueDictionary()
 
-    @asynccontextmanager
-    async def turn(self, address: str | None) -> AsyncIterator[None]:
-        """Have a turn for as long as the block runs. Raises TimeoutError for who has not got one in time."""
-        if address is None:
-            yield
-            return
+    async def take(self, address: str | None) -> asyncio.Semaphore:
+        """A turn, to be released when it is over. Raises TimeoutError for who has not got one in time."""
         client = whose(address)
         turns = self._of.get(client) or self._of.setdefault(client, asyncio.Semaphore(self._at_once))
-        async with asyncio.timeout(WAIT_SECONDS if turns.locked() else None):
+        if turns.locked():
+            async with asyncio.timeout(WAIT_SECONDS):
+                await turns.acquire()
+        else:
             await turns.acquire()
-        try:
-            yield
-        finally:
-            turns.release()
+        return turns
 
 
-def whose(address: str) -> str | bytes:
+def whose(address: str | None) -> str | bytes:
     """Whom a limit counts: an IPv4 address, or the /64 of an IPv6 address, as private.client_subject() has it."""
+    if address is None:
+        return "unknown"
     return IPv6Address(address).packed[:8] if ":" in address else address
