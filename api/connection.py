@@ -18,7 +18,7 @@ LAST_CALL_SECONDS = 0.5
 LAST_REQUEST_SECONDS = 5
 """At a stop, how long what has begun to arrive may take."""
 LAST_ANSWER_SECONDS = 25
-"""At a stop, when whoever is still there is cut off; every statement has ended long before."""
+"""At a stop, when whoever is still there is cut off; the database ends each statement after ten."""
 
 
 class Connection(HttpToolsProtocol):
