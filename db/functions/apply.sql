@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'a4f71ac712696e1b09534d77e9beab150e1391136e32fa638bd06520924fe73c';
-set local pgroster.functions_digest = '6efdeb5ee2a00b03d497eecb8c500956b643ebf5b9ac5f9ee44be26c38a8daa4';
+set local pgroster.functions_digest = '3320721eda4e9327ea4d3ffc2c619ae6f0e286b62ab037bafd91bf540626599b';
 \ir begin.sql
 
 -- In whatever order they name each other.
