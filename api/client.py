@@ -64,6 +64,11 @@ def _without_port(hop: str) -> str:
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
+def is_among(client: str | None, networks: tuple[Network, ...]) -> bool:
+    """Whether an address belongs to one of the networks; a client without one is on this machine."""
+    return client is None or any(ip_address(client) in network for network in networks)
+
+
 def _parse(text: str) -> Address | None:
     try:
         parsed = ip_address(text)

@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = '3320721eda4e9327ea4d3ffc2c619ae6f0e286b62ab037bafd91bf540626599b';
+set local pgroster.functions_digest = '34143ebe96e36be9d88e862516e742cc7801445c4f6c9a4a87f584db7aeaf314';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -51,6 +52,7 @@ set local check_function_bodies = off;
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
 \ir private/hide_duration.sql
+\ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
 \ir private/import_row.sql
@@ -78,9 +80,11 @@ set local check_function_bodies = off;
 \ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
 \ir private/name_words.sql
+\ir private/needs_second_factor.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/outstanding.sql
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
@@ -90,7 +94,6 @@ set local check_function_bodies = off;
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
-\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
 \ir private/recovery_digest.sql
@@ -106,6 +109,7 @@ set local check_function_bodies = off;
 \ir private/request_value.sql
 \ir private/require_caller.sql
 \ir private/require_user.sql
+\ir private/reset_kind.sql
 \ir private/retry_after.sql
 \ir private/revoke_api_key.sql
 \ir private/revoke_api_keys.sql
@@ -124,7 +128,9 @@ set local check_function_bodies = off;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_second_factor.sql
 \ir private/sign_in.sql
+\ir private/store_password.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
 \ir private/tg__record_postponement.sql
@@ -206,6 +212,7 @@ set local role roster_owner;
 \ir http/own_rules.sql
 \ir http/own_totp.sql
 \ir http/password_words.sql
+\ir http/pending_totp.sql
 \ir http/problems.sql
 \ir http/remember.sql
 \ir http/reset_rules.sql
@@ -346,6 +353,7 @@ set local check_function_bodies = on;
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
 \ir private/hide_duration.sql
+\ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
 \ir private/import_row.sql
@@ -373,9 +381,11 @@ set local check_function_bodies = on;
 \ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
 \ir private/name_words.sql
+\ir private/needs_second_factor.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/outstanding.sql
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
@@ -385,7 +395,6 @@ set local check_function_bodies = on;
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
-\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
 \ir private/recovery_digest.sql
@@ -401,6 +410,7 @@ set local check_function_bodies = on;
 \ir private/request_value.sql
 \ir private/require_caller.sql
 \ir private/require_user.sql
+\ir private/reset_kind.sql
 \ir private/retry_after.sql
 \ir private/revoke_api_key.sql
 \ir private/revoke_api_keys.sql
@@ -419,7 +429,9 @@ set local check_function_bodies = on;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_second_factor.sql
 \ir private/sign_in.sql
+\ir private/store_password.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
 \ir private/tg__record_postponement.sql
@@ -501,6 +513,7 @@ set local role roster_owner;
 \ir http/own_rules.sql
 \ir http/own_totp.sql
 \ir http/password_words.sql
+\ir http/pending_totp.sql
 \ir http/problems.sql
 \ir http/remember.sql
 \ir http/reset_rules.sql
