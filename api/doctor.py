@@ -13,7 +13,7 @@ import psycopg
 from api import migrate, outlets, serve, settings
 from api.embedded import Server, running
 from api.mail import DeliveryError
-from api.servers import check_migratable, check_server, connected
+from api.servers import PROTECTION, check_migratable, check_server, connected, exposure, is_here, way
 from api.settings import OperatorError, Settings
 
 PYTHON = (3, 11)
@@ -144,6 +144,7 @@ def database(server: Server) -> Iterator[Check]:
         row = connection.execute(FACTS).fetchone()
         assert row is not None  # noqa: S101 - one row by construction
         yield Check("server", "ok", f"PostgreSQL {row[0]}, {'embedded' if server.cluster else 'of DATABASE_URL'}")
+        yield transport(connection)
         yield Check("encoding", "ok", f"{row[1]}, locale {row[2]}")
         yield refusal("extension and rights", check_migratable, server.admin_dsn, "pgcrypto at hand, may migrate")
         status = migrate.status(server.admin_dsn)
@@ -155,6 +156,15 @@ def database(server: Server) -> Iterator[Check]:
             yield clock(connection)
             yield partitions(connection)
             yield guard(connection)
+
+
+def transport(connection: psycopg.Connection) -> Check:
+    """Whether what goes to the server and back is safe on its way."""
+    danger = exposure(connection)
+    if danger is not None:
+        return Check("transport", "warn", danger, PROTECTION)
+    host, mode = way(connection)
+    return Check("transport", "ok", "stays on this machine" if is_here(host) else f"encrypted, sslmode={mode}")
 
 
 def refusal(name: str, check: Callable[[str], None], dsn: str, found: str) -> Check:

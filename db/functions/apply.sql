@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '34143ebe96e36be9d88e862516e742cc7801445c4f6c9a4a87f584db7aeaf314';
+set local pgroster.functions_digest = 'b9efca57b238004b65ad16adcc9f7e736b19b1277f08dcd7d3dc38991619d4b4';
 \ir begin.sql
 
 -- In whatever order they name each other.

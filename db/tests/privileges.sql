@@ -220,7 +220,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.count_failed_login(app.users)', ''),
   ('private.count_mail(text,boolean,text)', ''),
   ('private.count_request(text,text)', ''),
-  ('private.count_route(text,inet)', ''),
+  ('private.count_route(text[],inet)', ''),
   ('private.create_account(text,text,text,text,text,text,text,boolean,jsonb)', ''),
   ('private.current_actor()', 'audit_owner'),
   ('private.current_consent(uuid,text)', ''),
