@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'd4e67382a1127180302dbcce878ea776e2fe15a1e0ed440618aabcb2600fce3d';
+set local pgroster.functions_digest = 'b80d9f448ec1fe460e6e0eaecb342b6e33a1ec0f343a4a134a3d44730404b9d8';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -44,6 +44,7 @@ set local check_function_bodies = off;
 \ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
+\ir private/few_users.sql
 \ir private/find_user.sql
 \ir private/find_users.sql
 \ir private/fold.sql
@@ -53,6 +54,7 @@ set local check_function_bodies = off;
 \ir private/hide_duration.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
+\ir private/ids_in.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/in_scope.sql
@@ -141,6 +143,7 @@ set local check_function_bodies = off;
 \ir private/use_totp_step.sql
 \ir private/user_as_of.sql
 \ir private/user_filter.sql
+\ir private/user_search.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -339,6 +342,7 @@ set local check_function_bodies = on;
 \ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
+\ir private/few_users.sql
 \ir private/find_user.sql
 \ir private/find_users.sql
 \ir private/fold.sql
@@ -348,6 +352,7 @@ set local check_function_bodies = on;
 \ir private/hide_duration.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
+\ir private/ids_in.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/in_scope.sql
@@ -436,6 +441,7 @@ set local check_function_bodies = on;
 \ir private/use_totp_step.sql
 \ir private/user_as_of.sql
 \ir private/user_filter.sql
+\ir private/user_search.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql

@@ -5,10 +5,12 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_role_id uuid;
 begin
-  perform from app.roles r where r.name = 'admin' for update;
+  select r.id into v_role_id from app.roles r where r.name = 'admin' for update;
   if exists (select from private.admins a where a.user_id = keep_an_admin.user_id)
-     and not exists (select from private.admins a where a.user_id <> keep_an_admin.user_id) then
+     and not exists (select from private.admins a where a.role_id = v_role_id and a.user_id <> keep_an_admin.user_id) then
     perform private.fail('last_admin');
   end if;
 end
