@@ -22,7 +22,7 @@ load 'auto_explain';
 
 
 class Plans:
-    """Carries out queries as a request's role or an operator's, for somebody signed in who holds a role, and explains."""
+    """Carries out queries as a request's role or an operator's, for somebody signed in with a role, and explains."""
 
     def __init__(self, connection: psycopg.Connection[Any], role: str) -> None:
         self.connection = connection
@@ -60,4 +60,7 @@ def touched(plans: list[dict[str, Any]]) -> int:
         node for plan in plans for node in nodes(plan["Plan"])
         if "Scan" in node["Node Type"] and "Bitmap Heap" not in node["Node Type"]
     ]  # fmt: skip
-    return sum(round((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]) for node in scans)
+    read: Iterator[float] = (
+        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans
+    )
+    return round(sum(read))
