@@ -7,7 +7,7 @@ READY := .venv/.ready
 PGROSTER := .venv/bin/python -m api.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-faults check format docs bench bench-audit migrate rollback seed psql doctor clean
+.PHONY: help run test test-slow test-faults check format docs bench bench-audit bench-queries migrate rollback seed psql doctor clean
 
 help: ## show what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ bench: $(READY) ## measure one request against its alternatives
 
 bench-audit: $(READY) ## measure what the audit log costs (ARGS="--rows 10000000" for a long one)
 	@.venv/bin/python -m bench.audit $(ARGS)
+
+bench-queries: $(READY) ## measure what a database with a million people is asked for (ARGS="--users 100000" for fewer)
+	@.venv/bin/python -m bench.queries $(ARGS)
 
 migrate: $(READY) ## bring the database's schema and functions up to date
 	@$(PGROSTER) migrate $(ARGS)

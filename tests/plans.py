@@ -46,6 +46,11 @@ class Plans:
             return list(self._found)
 
 
+def heaviest(plans: list[dict[str, Any]]) -> str:
+    """The plan that read most, for whoever has to find out why."""
+    return json.dumps(max(plans, key=lambda plan: touched([plan])))
+
+
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The nodes of a plan that were carried out."""
     if plan.get("Actual Loops"):
