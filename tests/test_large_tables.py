@@ -47,6 +47,26 @@ CROWDS = [
     "q => 'a', status => 'suspended', count => 'estimated'",
     "created_after => now() - interval '200 days', sort => 'last_login_at'",
 ]  # fmt: skip
+SEARCH = """(u.email_key collate "C" like 'z%' or u.username_key collate "C" like 'z%'
+  or private.account_words(u.email_key, u.username_key) @@ 'z:*'
+  or u.id in (
+    select p.user_id from app.user_profiles p where private.name_words(p.first_name, p.last_name) @@ 'z:*'))"""
+NEW = "u.id in (select r.user_id from app.user_roles r join app.roles o on o.id = r.role_id where o.name = 'newest')"
+PLAINLY = """
+select u.username from app.users u where u.deleted_at is null and {condition} order by {order} limit 150
+"""
+PAGE = """
+select p.next_cursor, (select array_agg(i.username::text) from unnest(p.items) i)
+from api.list_users({arguments}, cursor => {cursor}, "limit" => {size}) p
+"""
+ORDERS = [
+    ("role => 'newest', sort => 'created_at'", NEW, "u.created_at, u.id"),
+    ("role => 'newest', sort => '-created_at'", NEW, "u.created_at desc, u.id desc"),
+    ("role => 'newest', sort => 'last_login_at'", NEW, "coalesce(u.last_login_at, '-infinity'), u.id"),
+    ("q => 'z', sort => 'email'", SEARCH, 'u.email_key collate "C", u.id'),
+    ("q => 'z', sort => '-created_at'", SEARCH, "u.created_at desc, u.id desc"),
+    ("q => 'z', role => 'newest', sort => 'username'", f"{SEARCH} and {NEW}", 'u.username_key collate "C", u.id'),
+]
 LOOKS = [
     ("roster_owner", "SELECT id, password_hash, status, failed_login_attempts, locked_until FROM users WHERE email ="
                      " 'a@b.example' AND deleted_at IS NULL AND status IN ('active', 'inactive') LIMIT 1"),
@@ -98,6 +118,19 @@ def test_a_page_of_a_crowd_is_found_without_going_through_everybody(plans: Plans
     """Also where those that fit come last in the order."""
     found = plans.of(f"select api.list_users({arguments})")
     assert max(n["Actual Loops"] for plan in found for n in nodes(plan["Plan"])) <= ONE_BY_ONE, heaviest(found)
+
+
+@pytest.mark.parametrize(("arguments", "condition", "order"), ORDERS, ids=[arguments for arguments, _, _ in ORDERS])
+def test_a_page_of_a_crowd_is_the_page(plans: Plans, arguments: str, condition: str, order: str) -> None:
+    """Whichever way it was found, and the one after it."""
+    wanted = plans.connection.execute(PLAINLY.format(condition=condition, order=order).encode()).fetchall()
+    cursor = "null"
+    found: list[str] = []
+    for size in (100, 50):
+        page = PAGE.format(arguments=arguments, cursor=cursor, size=size)
+        (next_cursor, names) = plans.connection.execute(page.encode()).fetchall()[0]
+        cursor, found = f"'{next_cursor}'", found + names
+    assert found == [name for (name,) in wanted]
 
 
 @pytest.mark.parametrize(("role", "query"), LOOKS)

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'b80d9f448ec1fe460e6e0eaecb342b6e33a1ec0f343a4a134a3d44730404b9d8';
+set local pgroster.functions_digest = '2d449d62dd5ee8d9712c6d669b26758f93f50261f56036b64e0b3ee1e11b3e9d';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -15,6 +15,7 @@ set local check_function_bodies = off;
 \ir private/base62_digit.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
+\ir private/check_batch.sql
 \ir private/check_grantable.sql
 \ir private/check_match.sql
 \ir private/check_outranks.sql
@@ -313,6 +314,7 @@ set local check_function_bodies = on;
 \ir private/base62_digit.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
+\ir private/check_batch.sql
 \ir private/check_grantable.sql
 \ir private/check_match.sql
 \ir private/check_outranks.sql

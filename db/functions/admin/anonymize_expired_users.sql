@@ -11,10 +11,12 @@ declare
   v_user   record;
   v_erased integer := 0;
 begin
+  perform private.check_batch(max_rows);
   for v_user in
     select u.id, case when u.data_retention_until < v_now then 'retention' else 'deletion' end as reason
     from app.users u
     where u.id in (
+      -- Offset 0: whether somebody is an administrator is asked of each, not found out about everybody first.
       (select r.id from app.users r
        where r.data_retention_until < v_now
          and (r.status = 'deleted' or not exists (select from private.admins a where a.user_id = r.id offset 0))
