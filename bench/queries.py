@@ -2,7 +2,8 @@
 
 `make bench-queries` seeds a million people on a throw-away server (ARGS="--users 100000" for fewer, ARGS=--json for a
 program). Requests run as the statements that the service sends, over its own login, each with everything that it does:
-limits, session, rights, the log, commit. What a person at psql or a report asks runs under that person's role.
+limits, session, rights, the log, commit. What a person at psql or a report asks runs under that person's role. Beside
+the time on the clock stands what the server's process computed, which other work does not lengthen (Linux).
 """
 
 import argparse
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
@@ -32,30 +34,6 @@ from bench.one_request import machine
 SECRET = "the session of whoever measures"
 TOKENS = "token of session "
 CONTEXT = {"address": "192.0.2.7", "user_agent": "bench", "request_id": "bench"}
-# Two sessions for every other person, some of which ended long ago, and from where people sign in.
-FILL: tuple[LiteralString, ...] = (
-    "set session_replication_role = replica",
-    """insert into app.sessions (user_id, secret_hash, client_address, user_agent, methods, created_at, expires_at)
-       select u.id, sha256((u.id::text || k)::bytea), '192.0.2.7', 'Mozilla/5.0 (X11; Linux x86_64)', '{pwd}',
-              now() - d.days * interval '1 day', now() + (30 - d.days) * interval '1 day'
-       from (select u.id, row_number() over (order by u.id) as n from app.users u) u, generate_series(1, 2) k,
-            lateral (select (u.n + 13 * k) % 91 as days) d
-       where u.n % 2 = 0""",
-    """insert into app.refresh_tokens (session_id, user_id, token_hash, sealed_secret, created_at, expires_at)
-       select s.id, s.user_id, sha256(('token of session ' || s.id)::bytea), s.secret_hash, s.created_at, s.expires_at
-       from app.sessions s""",
-    """insert into app.login_sources (user_id, source, last_login_at, updated_at)
-       select u.id, '192.0.2.7', u.last_login_at, u.last_login_at from app.users u where u.last_login_at is not null""",
-    """update app.users u set data_retention_until = now() - interval '1 day' where u.id in (
-         select d.id from app.users d where d.data_retention_until is not null order by d.id limit 2000)""",
-    "set session_replication_role = origin",
-    "select private.create_account('bench@example.com', 'bench', null, null, null, null, 'en', true)",
-    """insert into app.user_roles (user_id, role_id)
-       select u.id, r.id from app.users u, app.roles r where u.username = 'bench' and r.name in ('admin', 'auditor')""",
-    "update app.rate_limit_policies set quota = 10000000",
-    "update app.jobs set is_enabled = false",
-    "analyze",
-)
 PEOPLE: LiteralString = """
     select u.id::text, u.email, u.username, p.first_name, p.last_name
     from app.users u tablesample system (5) join app.user_profiles p on p.user_id = u.id
@@ -127,8 +105,8 @@ def queries(service: Service, admin: psycopg.Connection[Any], tokens: Iterator[s
             return admin.execute(query, values).fetchall()
 
     def listing(target: float, **arguments: str) -> Query:
-        shown = " ".join(f"{name}={value}" for name, value in arguments.items()) or "newest first"
-        return Query(f"GET /v1/users, {shown}", target, lambda _: call("list_users", **arguments))
+        shown = " ".join(f"{name}={value.split('T')[0]}" for name, value in arguments.items())
+        return Query(f"GET /v1/users?{shown}", target, lambda _: call("list_users", **arguments))
 
     def deep(sort: str) -> Query:
         cursor = cursor_into(admin, sort)
@@ -190,8 +168,7 @@ def measure(users: int, rows: int, samples: int) -> dict[str, Any]:
             psycopg.connect(server.admin_dsn, autocommit=True) as admin,
             psycopg.connect(server.api_dsn, autocommit=True) as connection,
         ):
-            for statement in FILL:
-                admin.execute(statement)
+            admin.execute(Path(__file__).with_name("fill.sql").read_bytes())
             fill(admin, 0, rows)
             admin.execute(
                 "select private.open_session(u.id, %s, '1 day') from app.users u where u.username = 'bench'", [SECRET]
@@ -203,35 +180,48 @@ def measure(users: int, rows: int, samples: int) -> dict[str, Any]:
             routes = {o.name: compose_statements(o) for o in compose(read_now(admin), ()).operations}
             asked = queries(Service(connection, routes), admin, tokens)
             chance = random.Random(1)  # noqa: S311 - nothing secret is made of it
+            backends = [admin.info.backend_pid, connection.info.backend_pid]
             figures = [
-                timed(query, chance.choices(people, k=query.times or samples)) for query in track(asked, "measuring")
+                timed(query, chance.choices(people, k=query.times or samples), backends) for query in track(asked)
             ]
             version = str(admin.info.parameter_status("server_version")).split()[0]
     return {"machine": machine(version), "users": users, "rows": rows, "samples": samples, "figures": figures}
 
 
-def timed(query: Query, people: list[Person]) -> dict[str, Any]:
+def computed(backends: list[int]) -> float:
+    """Seconds for which processes have had a CPU; 0 where the system does not tell."""
+    files = [Path(f"/proc/{pid}/schedstat") for pid in backends]
+    return sum(int(file.read_text().split()[0]) for file in files if file.exists()) / 1e9
+
+
+def timed(query: Query, people: list[Person], backends: list[int]) -> dict[str, Any]:
     """A row of the table. The first few, which load what is needed, do not count."""
     for person in people[:5]:
         query.run(person)
-    took = []
+    figures: dict[str, Any] = {"what": query.what, "target": query.target}
+    took: dict[str, list[float]] = {"": [], "_cpu": []}
     for person in people:
-        started = time.perf_counter()
+        before, started = computed(backends), time.perf_counter()
         query.run(person)
-        took.append(1000 * (time.perf_counter() - started))
-    p50, p95 = (statistics.quantiles(took, n=20, method="inclusive")[at] for at in (9, 18))
-    return {"what": query.what, "p50": round(p50, 2), "p95": round(p95, 2), "target": query.target}
+        took[""].append(time.perf_counter() - started)
+        took["_cpu"].append(computed(backends) - before)
+    for kind, seconds in took.items():
+        for percent in (50, 95):
+            at = statistics.quantiles(seconds, n=20, method="inclusive")[percent // 5 - 1]
+            figures[f"p{percent}{kind}"] = round(1000 * at, 2)
+    return figures
 
 
 def show(result: dict[str, Any]) -> None:
     """Print the table."""
     print(f"{result['machine']}\n{result['users']:,} people, {result['rows']:,} rows of the log, "
           f"{result['samples']} runs each, milliseconds.\n")  # fmt: skip
-    print(f"| {'what':44} |     p50 |     p95 | target |      |\n|{'-' * 46}|--------:|--------:|-------:|------|")
+    print(f"| {'what':52} |     p50 |     p95 | CPU p50 | CPU p95 | target |")
+    print(f"|{'-' * 54}|--------:|--------:|--------:|--------:|-------:|")
     for row in result["figures"]:
         target = f"{row['target']:g}" if row["target"] else ""
-        verdict = ("over" if row["p95"] > row["target"] else "kept") if row["target"] else ""
-        print(f"| {row['what']:44} | {row['p50']:7.2f} | {row['p95']:7.2f} | {target:>6} | {verdict:4} |")
+        figures = " | ".join(f"{row[name]:7.2f}" for name in ("p50", "p95", "p50_cpu", "p95_cpu"))
+        print(f"| {row['what']:52} | {figures} | {target:>6} |")
     print("\nTargets are for the 95th percentile.")
 
 
