@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from api import keys
-from api.settings import OperatorError, Settings, make_private, write_secret
+from api.private_files import make_private, write_secret
+from api.settings import OperatorError, Settings
 
 FORMAT = "pgroster audit head 1"
 HEAD: LiteralString = "select seal, digest, sealed_at, system_identifier from admin.audit_head(%s)"

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '2d449d62dd5ee8d9712c6d669b26758f93f50261f56036b64e0b3ee1e11b3e9d';
+set local pgroster.functions_digest = '08a773b2deae22aef77be342920801a03b5283ae41ba7ceb37859d361eae8cb8';
 \ir begin.sql
 
 -- In whatever order they name each other.
