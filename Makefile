@@ -12,7 +12,7 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt .venv
 .PHONY: help run test test-slow test-faults check format docs fingerprint bench bench-audit bench-queries migrate rollback seed psql doctor lock sbom clean
 
 help: ## show what there is to run
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## start everything on http://127.0.0.1:8000 (WORKERS=2 for two processes)
 	@exec $(PGROSTER) serve --migrate --seed --workers $(WORKERS)
