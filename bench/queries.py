@@ -19,6 +19,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
+from rich.console import Console
 from rich.progress import track
 
 from api import bulk
@@ -180,10 +181,9 @@ def measure(users: int, rows: int, samples: int) -> dict[str, Any]:
             routes = {o.name: compose_statements(o) for o in compose(read_now(admin), ()).operations}
             asked = queries(Service(connection, routes), admin, tokens)
             chance = random.Random(1)  # noqa: S311 - nothing secret is made of it
+            progress = track(asked, "measuring", console=Console(stderr=True))
             backends = [admin.info.backend_pid, connection.info.backend_pid]
-            figures = [
-                timed(query, chance.choices(people, k=query.times or samples), backends) for query in track(asked)
-            ]
+            figures = [timed(query, chance.choices(people, k=query.times or samples), backends) for query in progress]
             version = str(admin.info.parameter_status("server_version")).split()[0]
     return {"machine": machine(version), "users": users, "rows": rows, "samples": samples, "figures": figures}
 
