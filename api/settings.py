@@ -83,6 +83,10 @@ class Settings(MailSettings):
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(), description="networks whose X-Forwarded-For counts, like 10.0.0.0/8,::1 (none)"
     )
+    metrics_clients: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
+        description="networks that may read /metrics, like 10.0.0.0/8 (127.0.0.0/8,::1)",
+    )
     request_timeout: float = Field(
         default=20.0, ge=0.5, le=600, description="seconds in which a request has to arrive, head and body"
     )
@@ -114,7 +118,7 @@ class Settings(MailSettings):
     def _in_lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "metrics_clients", mode="before")
     @classmethod
     def _are_networks(cls, value: Any) -> Any:
         if not isinstance(value, str):

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '08a773b2deae22aef77be342920801a03b5283ae41ba7ceb37859d361eae8cb8';
+set local pgroster.functions_digest = '95e179fb3ada86317ccef034957659a10a45c070549700d5329c8d97c0c45c35';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -53,6 +53,7 @@ set local check_function_bodies = off;
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
 \ir private/hide_duration.sql
+\ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
 \ir private/ids_in.sql
@@ -81,9 +82,11 @@ set local check_function_bodies = off;
 \ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
 \ir private/name_words.sql
+\ir private/needs_second_factor.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/outstanding.sql
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
@@ -93,7 +96,6 @@ set local check_function_bodies = off;
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
-\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
 \ir private/recovery_digest.sql
@@ -109,6 +111,7 @@ set local check_function_bodies = off;
 \ir private/request_value.sql
 \ir private/require_caller.sql
 \ir private/require_user.sql
+\ir private/reset_kind.sql
 \ir private/retry_after.sql
 \ir private/revoke_api_key.sql
 \ir private/revoke_api_keys.sql
@@ -127,7 +130,9 @@ set local check_function_bodies = off;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_second_factor.sql
 \ir private/sign_in.sql
+\ir private/store_password.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
 \ir private/tg__record_postponement.sql
@@ -210,6 +215,7 @@ set local role roster_owner;
 \ir http/own_rules.sql
 \ir http/own_totp.sql
 \ir http/password_words.sql
+\ir http/pending_totp.sql
 \ir http/problems.sql
 \ir http/remember.sql
 \ir http/reset_rules.sql
@@ -352,6 +358,7 @@ set local check_function_bodies = on;
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
 \ir private/hide_duration.sql
+\ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
 \ir private/ids_in.sql
@@ -380,9 +387,11 @@ set local check_function_bodies = on;
 \ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
 \ir private/name_words.sql
+\ir private/needs_second_factor.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/outstanding.sql
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
@@ -392,7 +401,6 @@ set local check_function_bodies = on;
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
-\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
 \ir private/recovery_digest.sql
@@ -408,6 +416,7 @@ set local check_function_bodies = on;
 \ir private/request_value.sql
 \ir private/require_caller.sql
 \ir private/require_user.sql
+\ir private/reset_kind.sql
 \ir private/retry_after.sql
 \ir private/revoke_api_key.sql
 \ir private/revoke_api_keys.sql
@@ -426,7 +435,9 @@ set local check_function_bodies = on;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_second_factor.sql
 \ir private/sign_in.sql
+\ir private/store_password.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
 \ir private/tg__record_postponement.sql
@@ -509,6 +520,7 @@ set local role roster_owner;
 \ir http/own_rules.sql
 \ir http/own_totp.sql
 \ir http/password_words.sql
+\ir http/pending_totp.sql
 \ir http/problems.sql
 \ir http/remember.sql
 \ir http/reset_rules.sql

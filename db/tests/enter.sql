@@ -125,8 +125,8 @@ select is(pg_temp.request('http.login_hash(''bob'')', pg_temp.context(null, '192
 select is(pg_temp.counted('login', '192.0.2.10'), 1, 'and is counted');
 select is(pg_temp.request('api.login(''bob'', pg_temp.hash(''bob''))', pg_temp.context(null, '192.0.2.10') || '{"stage": "call"}') ->> 'code', null, 'the second signs in');
 select is(pg_temp.counted('login', '192.0.2.10'), 1, 'and is not counted again');
-select is(pg_temp.request('http.own_hash()', pg_temp.context(pg_temp.secret('root')) || '{"stage": "prepare"}', 'to_json(%s)', 'api.change_password(app.password_hash,app.password_hash)') ->> 'body', to_json(pg_temp.hash('root'))::text, 'for a signed-in person it is their own');
-select is(pg_temp.request('http.own_hash()', pg_temp.context() || '{"stage": "prepare"}', 'to_json(%s)', 'api.change_password(app.password_hash,app.password_hash)') ->> 'code', 'authentication_required', 'and for nobody none');
+select is(pg_temp.request('http.own_hash()', pg_temp.context(pg_temp.secret('root')) || '{"stage": "prepare"}', 'to_json(%s)', 'api.change_password(app.password_hash,app.password_hash,app.password_is_short,app.totp_step,app.recovery_code)') ->> 'body', to_json(pg_temp.hash('root'))::text, 'for a signed-in person it is their own');
+select is(pg_temp.request('http.own_hash()', pg_temp.context() || '{"stage": "prepare"}', 'to_json(%s)', 'api.change_password(app.password_hash,app.password_hash,app.password_is_short,app.totp_step,app.recovery_code)') ->> 'code', 'authentication_required', 'and for nobody none');
 
 -- Reads that leave a row
 do $$ begin perform set_config('test.rows', pg_temp.log_size()::text, true); end $$;

@@ -1,7 +1,7 @@
 -- The list of accounts: filters, orders, pages. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(89);
+select plan(93);
 
 \ir callers.psql
 
@@ -123,6 +123,9 @@ reset role;
 do $$ begin perform pg_temp.person('zoe'); end $$;
 set local role roster_user;
 select is(pg_temp.list(format('cursor => %L, "limit" => 2', current_setting('test.cursor'))), 'Carol bob', 'whoever has come meanwhile');
+
+-- A word that is longer than any
+select is(pg_temp.list(format('q => %L', repeat(letter, 4000))), pg_temp.list($$q => 'qqqq'$$), format('a word of 4000 %s is one that nobody has', letter)) from unnest('{a,é,字,😀}'::text[]) letter;
 
 -- How many
 select is((api.list_users(count => 'estimated', "limit" => 3)).estimated_count >= 4, true, 'an estimate is never less than what the list has shown to be there');

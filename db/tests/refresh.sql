@@ -1,7 +1,7 @@
 -- Refresh tokens: rotation, the retry of a lost answer, and theft. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(50);
+select plan(53);
 
 \ir callers.psql
 
@@ -51,6 +51,8 @@ select is((select reply - 'expires_in' from kept where name = 'again'), (select 
 select is((select count(*) from app.refresh_tokens), 2::bigint, 'and makes no further token');
 update private.clock set shift = shift + '9 seconds';
 select is(pg_temp.refresh(pg_temp.token('first')) ->> 'refresh_token', pg_temp.token('second'), 'also after nine seconds');
+select is((select count(*) from audit.audit_logs where action = 'refresh_token.retried' and user_id = pg_temp.id('ann')
+    and details ->> 'session_id' = pg_temp.kept('first', 'session_id')), 2::bigint, 'BR-103: and the log has each retry');
 insert into kept values ('third', pg_temp.refresh(pg_temp.token('second')));
 select is((pg_temp.stored('first')).successor_salt, null, 'a refresh erases the salt before the last');
 
@@ -70,6 +72,16 @@ do $$ begin perform pg_temp.refresh(pg_temp.token('late')); end $$;
 update private.clock set shift = shift + '10 seconds';
 select is(pg_temp.refresh(pg_temp.token('late')) ->> 'code', 'token_reused', 'BR-103: a retry after ten seconds is theft');
 select is(pg_temp.live('other'), 1::bigint, 'another session of the person lives on');
+insert into kept values ('moved', pg_temp.sign_in('ann')), ('copied', pg_temp.sign_in('ann'));
+do $$ begin
+  perform pg_temp.refresh(pg_temp.token('moved')), pg_temp.refresh(pg_temp.token('copied'));
+  perform set_config('test.context', current_setting('request.context'), true);
+  perform set_config('request.context', (current_setting('request.context')::jsonb || '{"address": "203.0.113.9"}')::text, true);
+end $$;
+select is(pg_temp.refresh(pg_temp.token('moved')) ->> 'code', null, 'BR-103: a retry may come from another address, where a network was lost');
+do $$ begin perform set_config('request.context', (current_setting('request.context')::jsonb || '{"user_agent": "another"}')::text, true); end $$;
+select is(pg_temp.refresh(pg_temp.token('copied')) ->> 'code', 'token_reused', 'BR-103: but not from another client: that is theft, however soon');
+do $$ begin perform set_config('request.context', current_setting('test.context'), true); end $$;
 update app.settings set refresh_retry_grace = '0';
 insert into kept values ('strict', pg_temp.sign_in('ann'));
 do $$ begin perform pg_temp.refresh(pg_temp.token('strict')); end $$;
