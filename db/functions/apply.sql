@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = 'b9efca57b238004b65ad16adcc9f7e736b19b1277f08dcd7d3dc38991619d4b4';
+set local pgroster.functions_digest = '95e179fb3ada86317ccef034957659a10a45c070549700d5329c8d97c0c45c35';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -15,6 +16,7 @@ set local check_function_bodies = off;
 \ir private/base62_digit.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
+\ir private/check_batch.sql
 \ir private/check_grantable.sql
 \ir private/check_match.sql
 \ir private/check_outranks.sql
@@ -44,6 +46,7 @@ set local check_function_bodies = off;
 \ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
+\ir private/few_users.sql
 \ir private/find_user.sql
 \ir private/find_users.sql
 \ir private/fold.sql
@@ -54,6 +57,7 @@ set local check_function_bodies = off;
 \ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
+\ir private/ids_in.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/in_scope.sql
@@ -146,6 +150,7 @@ set local check_function_bodies = off;
 \ir private/use_totp_step.sql
 \ir private/user_as_of.sql
 \ir private/user_filter.sql
+\ir private/user_search.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -316,6 +321,7 @@ set local check_function_bodies = on;
 \ir private/base62_digit.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
+\ir private/check_batch.sql
 \ir private/check_grantable.sql
 \ir private/check_match.sql
 \ir private/check_outranks.sql
@@ -345,6 +351,7 @@ set local check_function_bodies = on;
 \ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
+\ir private/few_users.sql
 \ir private/find_user.sql
 \ir private/find_users.sql
 \ir private/fold.sql
@@ -355,6 +362,7 @@ set local check_function_bodies = on;
 \ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
+\ir private/ids_in.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/in_scope.sql
@@ -447,6 +455,7 @@ set local check_function_bodies = on;
 \ir private/use_totp_step.sql
 \ir private/user_as_of.sql
 \ir private/user_filter.sql
+\ir private/user_search.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql

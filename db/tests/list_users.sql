@@ -1,7 +1,7 @@
 -- The list of accounts: filters, orders, pages. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(91);
+select plan(93);
 
 \ir callers.psql
 
@@ -93,6 +93,9 @@ from (values
   ($q$created_before => '2026-01-01 12:02:00.123456+00'$q$, 'bob root'),
   ($q$created_after => '2026-01-01 12:01+00', created_before => '2026-01-01 12:03+00'$q$, 'Carol bob'),
   ($q$q => 'x'' or true --'$q$, null)) t (parameters, names);
+
+select is(pg_temp.outcome($q$select api.list_users(q => repeat('a', 255))$q$), '23514', 'what is looked for has at most 254 characters');
+select is(pg_temp.outcome($q$select api.list_users(q => repeat(E'\u3316', 254))$q$), 'ok', 'whatever becomes of them when they are folded');
 
 -- Orders
 select is(pg_temp.list(format('sort => %L', sort)), names, 'in the order of ' || sort)
