@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'b9efca57b238004b65ad16adcc9f7e736b19b1277f08dcd7d3dc38991619d4b4';
-set local pgroster.functions_digest = '95e179fb3ada86317ccef034957659a10a45c070549700d5329c8d97c0c45c35';
+set local pgroster.functions_digest = '952d3ff2f9eab2186120e5b995e896e1e2ac0e1fb990b00c0834238e6b04ee1f';
 \ir begin.sql
 
 -- In whatever order they name each other.
