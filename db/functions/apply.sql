@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'd4e67382a1127180302dbcce878ea776e2fe15a1e0ed440618aabcb2600fce3d';
+set local pgroster.functions_digest = 'a592ee007b782152c3c61941e7b347733912c1c5c1ae3ff4c6571191724a076d';
 \ir begin.sql
 
 -- In whatever order they name each other.
