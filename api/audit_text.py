@@ -13,8 +13,9 @@ from typing import Any
 
 def of_seal(seal: Mapping[str, Any]) -> str:
     """Everything that a seal says."""
+    numbers = ("number", "epoch", "after_id", "system_identifier", "last_id", "row_count")
     return _object({
-        **{name: str(seal[name]) for name in ("number", "epoch", "after_id", "system_identifier", "last_id", "row_count")},
+        **{name: str(seal[name]) for name in numbers},
         **{name: _string(seal[name]) for name in ("kind", "month", "ids")},
         "from": f"[{_string(seal['from_transaction'])}, {seal['from_id']}]",
         "to": f"[{_string(seal['to_transaction'])}, {seal['to_id']}]",
@@ -52,8 +53,13 @@ def of_origin(row: Mapping[str, Any]) -> str:
 
 
 def digest(text: str) -> bytes:
+    """SHA-256 of a text."""
+    return digest_of(text.encode())
+
+
+def digest_of(content: bytes) -> bytes:
     """SHA-256."""
-    return sha256(text.encode()).digest()
+    return sha256(content).digest()
 
 
 def _object(members: Mapping[str, str]) -> str:
