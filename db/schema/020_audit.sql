@@ -46,11 +46,13 @@ create index audit_logs_user on audit.audit_logs (user_id, occurred_at desc, id 
 create index audit_logs_actor on audit.audit_logs (actor_user_id, occurred_at desc, id desc) where actor_user_id is not null;
 create index audit_logs_action on audit.audit_logs (action, occurred_at desc, id desc);
 create index audit_logs_request on audit.audit_logs (request_id) where request_id is not null;
+create index audit_logs_transaction on audit.audit_logs (transaction_id, id);
 comment on index audit.audit_logs_pkey is 'Pages of the whole log, newest first: order by occurred_at desc, id desc.';
 comment on index audit.audit_logs_user is 'One person''s events: where user_id = … order by occurred_at desc.';
 comment on index audit.audit_logs_actor is 'What one person did: where actor_user_id = … order by occurred_at desc.';
 comment on index audit.audit_logs_action is 'Events of one kind: where action = … order by occurred_at desc.';
 comment on index audit.audit_logs_request is 'All that one request did: where request_id = ….';
+comment on index audit.audit_logs_transaction is 'Rows in the order in which they are sealed: where (transaction_id, id) >= ….';
 
 alter table audit.audit_logs enable row level security;
 alter table audit.audit_logs force row level security;
