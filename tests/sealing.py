@@ -84,3 +84,8 @@ def chain(connection: psycopg.Connection[Any]) -> list[Any]:
     """What the seals cover, for a failure to tell."""
     query = "select jsonb_agg(to_jsonb(s) - '{checks,digest}'::text[] order by number) from audit.seals s"
     return list(value(connection, query))
+
+
+def seal_of(connection: psycopg.Connection[Any], row_id: int) -> int:
+    """The seal over a row."""
+    return int(value(connection, "select number from audit.seals where ids @> %s::bigint", row_id))

@@ -270,6 +270,16 @@ def test_archives_and_heads_are_verified_without_a_database(
     assert run("verify", "--offline", dsn=nowhere).returncode == 2
 
 
+def test_an_archive_outlives_an_erasure_as_it_is(run: Run, log: psycopg.Connection[Any], tmp_path: Path) -> None:
+    """BR-216: it still verifies, and still holds what was erased, so it can be made without personal parts."""
+    (archive,) = json.loads(run("archive", "--directory", tmp_path, "--json").stdout)
+    log.execute("select api.anonymize_user(id) from app.users where username = 'ann'")
+    until_sealed(log)
+    done = run("verify", "--archive", archive["path"])
+    assert done.returncode == 0, done.stdout
+    assert "ann@example.org" in gzip.open(archive["path"]).read().decode()
+
+
 def made_up(path: Path) -> list[dict[str, Any]]:
     """An archive with a changed row, whose seals somebody took anew."""
     lines = [json.loads(line) for line in gzip.open(path)]

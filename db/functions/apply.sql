@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'a592ee007b782152c3c61941e7b347733912c1c5c1ae3ff4c6571191724a076d';
+set local pgroster.functions_digest = '2767acd53e7ae0e6c6fe19cd0b345d8b2e6ada34e6740622adea5985ef314014';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -189,6 +189,7 @@ set local role roster_audit_owner;
 \ir audit/unsealed.sql
 \ir audit/values_digest.sql
 \ir audit/verify.sql
+\ir audit/waiting.sql
 \ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/actions.sql
@@ -484,6 +485,7 @@ set local role roster_audit_owner;
 \ir audit/unsealed.sql
 \ir audit/values_digest.sql
 \ir audit/verify.sql
+\ir audit/waiting.sql
 \ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/actions.sql
