@@ -14,9 +14,7 @@ from rich.progress import MofNCompleteColumn
 
 from api import audit_archive, audit_head, audit_verdicts, screens, settings
 from api.embedded import running
-from api.importing import for_operators
-from api.loading import bar
-from api.servers import connected
+from api.servers import connected, for_operators
 from api.settings import OperatorError, Settings
 
 NOT_INTACT = 3
@@ -123,7 +121,7 @@ def archive_command(months: tuple[str, ...], directory: Path | None, is_stripped
         for month in wanted:
             check_archivable(month, known.get(month))
         into = directory or chosen.var / "archive"
-        with bar(sum(known[month]["rows"] for month in wanted), MofNCompleteColumn()) as advance:
+        with screens.bar(sum(known[month]["rows"] for month in wanted), MofNCompleteColumn()) as advance:
             written = [
                 audit_archive.write(connection, m, into / f"audit-{m}.jsonl.gz", is_stripped, advance) for m in wanted
             ]

@@ -20,7 +20,8 @@ from typing import IO, Any, LiteralString
 
 import psycopg
 
-from api.settings import OperatorError, make_private
+from api.private_files import make_private
+from api.settings import OperatorError
 
 FORMAT = "pgroster audit archive 1"
 SEALS: LiteralString = "select number, row_count, content, digest from admin.export_audit_seals(%s::date)"

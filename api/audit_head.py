@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from api import audit_chain, keys
-from api.settings import OperatorError, Settings, make_private, write_secret
+from api.private_files import make_private, write_secret
+from api.settings import OperatorError, Settings
 
 FORMAT = "pgroster audit head 1"
 NOTHING_SEALED = "nothing is sealed yet; the service seals by itself, or run: pgroster psql -c 'select seal_audit()'"

@@ -73,7 +73,6 @@ class TypeFacts:
     base: int | None
     element: int | None
     modifier: int | None
-    not_null: bool
     checks: tuple[str, ...]
     labels: tuple[str, ...]
     attributes: tuple[AttributeFacts, ...]

@@ -115,6 +115,8 @@ def migrate_command(only_status: bool, as_json: bool) -> None:
         report = bring_up_to_date(server, chosen)
         if as_json:
             screens.show_json(asdict(report))
+        elif not (report.deployed or report.functions):
+            say("the database is up to date")
 
 
 @main.command("rollback")

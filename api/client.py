@@ -57,6 +57,11 @@ def address(peer: str | None, headers: Iterable[tuple[bytes, bytes]], trusted: t
     return str(client)
 
 
+def is_among(client: str | None, networks: tuple[Network, ...]) -> bool:
+    """Whether an address belongs to one of the networks; a client without one is on this machine."""
+    return client is None or any(ip_address(client) in network for network in networks)
+
+
 def _parse(text: str) -> Address | None:
     try:
         parsed = ip_address(text)

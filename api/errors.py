@@ -38,6 +38,9 @@ CODES = frozenset(
 )
 """The codes that this service raises itself; the functions raise the others."""
 
+DOOR_CODES = frozenset({"mfa_enrolment_required", "password_change_required"})
+"""What the door asks of an account before it opens anything else; a route that is open all the same says @despite."""
+
 RETRY_AFTER = {"Retry-After": "1"}
 _OWN_CLASS = "UM"
 _CONFLICTS = frozenset({"40001", "40P01"})

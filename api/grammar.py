@@ -25,7 +25,7 @@ _SEGMENT = re.compile(r"\{[a-z][a-z0-9_]*\}|[a-z0-9][a-z0-9._-]*")
 _NAME = r"[a-z_][a-z0-9_]*"
 _EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
 _CALL = rf"http\.(?P<function>{_NAME})\((?P<arguments>[a-z0-9_, ]*)\)"
-_HASH = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME})(?: avoiding {_CALL})?")
+_HASH = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME})(?: marking (?P<mark>{_NAME}))?(?: avoiding {_CALL})?")
 _TOTP = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME}) using {_CALL}")
 _TOTP_SECRET = re.compile(rf"into ({_NAME})")
 _VERIFY = re.compile(rf"(?P<key>{_NAME}) into (?P<argument>{_NAME})(?: upgrading (?P<upgrade>{_NAME}))? using {_CALL}")
@@ -48,18 +48,20 @@ class Password:
     """A key of the body that is a password or a code, the argument that it fills, and the call that goes before.
 
     A password fills its argument with its hash, a code with its time step. `upgrade` is the argument that gets a fresh
-    hash where the one that was verified is outdated.
+    hash where the one that was verified is outdated, `mark` the one that gets whether a new password is too short to be
+    the only factor.
     """
 
     key: str
     argument: str
     precall: Precall | None
     upgrade: str | None = None
+    mark: str | None = None
 
     @property
     def targets(self) -> list[str]:
         """The arguments that it fills."""
-        return [self.argument] if self.upgrade is None else [self.argument, self.upgrade]
+        return [name for name in (self.argument, self.upgrade, self.mark) if name is not None]
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class Tags:
     errors: tuple[str, ...] = ()
     rate_limit: str | None = None
     api_keys: str | None = None
+    despite: tuple[str, ...] = ()
     hash: Password | None = None
     verify: Password | None = None
     totp: Password | None = None
@@ -173,13 +176,16 @@ def _status(value: str, tags: Tags) -> None:
     tags.empty_status = int(statuses[1]) if len(statuses) == 2 else None
 
 
-def _errors(value: str, tags: Tags) -> None:
-    codes = value.split()
-    if not codes:
-        raise GrammarError("@errors names no status and no code")
-    if len(set(codes)) < len(codes):
-        raise GrammarError(f"@errors {value}: one stands there twice")
-    tags.errors = tuple(codes)
+def _codes(name: str, what: str) -> Callable[[str, Tags], None]:
+    def read(value: str, tags: Tags) -> None:
+        codes = value.split()
+        if not codes:
+            raise GrammarError(f"@{name} names no {what}")
+        if len(set(codes)) < len(codes):
+            raise GrammarError(f"@{name} {value}: one stands there twice")
+        setattr(tags, name, tuple(codes))
+
+    return read
 
 
 def _audit(value: str, tags: Tags) -> None:
@@ -210,7 +216,8 @@ def _password(form: re.Pattern[str], name: str, example: str) -> Callable[[str, 
         if match["function"]:
             arguments = tuple(a.strip() for a in match["arguments"].split(",")) if match["arguments"].strip() else ()
             precall = Precall(match["function"], arguments)
-        setattr(tags, name, Password(match["key"], match["argument"], precall, match.groupdict().get("upgrade")))
+        more = match.groupdict()
+        setattr(tags, name, Password(match["key"], match["argument"], precall, more.get("upgrade"), more.get("mark")))
 
     return read
 
@@ -227,10 +234,11 @@ _READERS: dict[str, Callable[[str, Tags], None]] = {
     "status": _status,
     "permission": _word(r"[a-z_]{2,32}:[a-z_]{2,32}", "@permission thing:action"),
     "audit": _audit,
-    "errors": _errors,
+    "errors": _codes("errors", "status and no code"),
+    "despite": _codes("despite", "code"),
     "api_keys": _word("allowed", "@api_keys allowed"),
     "rate_limit": _word(r"[a-z][a-z0-9_]*", "@rate_limit name"),
-    "hash": _password(_HASH, "hash", "@hash key into argument [avoiding http.function(argument, …)]"),
+    "hash": _password(_HASH, "hash", "@hash key into argument [marking argument] [avoiding http.function(…)]"),
     "verify": _password(_VERIFY, "verify", "@verify key into argument [upgrading argument] using http.function(…)"),
     "totp": _password(_TOTP, "totp", "@totp key into argument using http.function(…)"),
     "totp_secret": _totp_secret,

@@ -21,7 +21,7 @@ from psycopg.rows import class_row
 
 from api import rows
 from api.rows import Row
-from api.servers import connected
+from api.servers import connected, for_operators
 from api.settings import OperatorError
 
 BATCH = 500
@@ -35,7 +35,6 @@ select p.proargnames[n], n <= p.pronargs - p.pronargdefaults
 from pg_catalog.pg_proc p, pg_catalog.generate_series(1, p.pronargs) n
 where p.oid = pg_catalog.to_regproc('admin.import_user')
 order by n"""
-FORBIDDEN = "UM403"
 REPORTS = (".csv", ".json")
 
 
@@ -98,17 +97,6 @@ def load(dsn: str, path: Path, is_rehearsal: bool, keep: Keep, progress: Callabl
             position = file.tell()
     summary.seconds = time.monotonic() - started
     return summary
-
-
-@contextmanager
-def for_operators() -> Iterator[None]:
-    """Make an OperatorError of what a login without the right to import meets."""
-    try:
-        yield
-    except psycopg.Error as error:
-        if isinstance(error, psycopg.errors.InsufficientPrivilege) or error.sqlstate == FORBIDDEN:
-            raise OperatorError("the login of DATABASE_URL is no operator; grant it the role roster_dba") from None
-        raise
 
 
 def fields(connection: psycopg.Connection) -> dict[str, bool]:

@@ -36,7 +36,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
-from api.settings import OperatorError, make_private, write_secret
+from api.private_files import make_private, write_secret
+from api.settings import OperatorError
 
 Private = Ed25519PrivateKey | EllipticCurvePrivateKey
 State = Literal["published", "signing", "verifying", "ended"]

@@ -1,13 +1,9 @@
 """What `pgroster seed --users` and `pgroster import` show while they fill a database, and what they say at the end."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, ProgressColumn, TimeRemainingColumn
+from rich.progress import DownloadColumn, MofNCompleteColumn
 
 from api import bulk, importing, screens
 from api.password_rules import length_error, normalise
@@ -23,7 +19,7 @@ def seed(dsn: str, settings: Settings, users: int, key: str, password: str | Non
     if weak:
         raise OperatorError(f"--password: {weak.message[0].lower()}{weak.message[1:]}", 2)
     password_hash = password_hasher(settings).hash(normalise(password)) if password is not None else None
-    with bar(users, MofNCompleteColumn()) as advance:
+    with screens.bar(users, MofNCompleteColumn()) as advance:
         done = bulk.seed(dsn, users, key, password_hash, is_sure, advance)
     rate = f" in {done.seconds:.1f} s, {done.added / done.seconds:,.0f} a second" if done.added else ""
     click.echo(f"Made {done.added:,} users{rate}; {done.present:,} were there already.")
@@ -34,7 +30,7 @@ def load(dsn: str, path: Path, report: Path | None, is_rehearsal: bool, as_json:
     if report is not None and report.exists() and report.samefile(path):
         raise OperatorError(f"{path}: the report would overwrite the file")
     mistakes: list[importing.Result] = []
-    with importing.report(report) as write, bar(size_of(path), DownloadColumn()) as advance:
+    with importing.report(report) as write, screens.bar(size_of(path), DownloadColumn()) as advance:
 
         def keep(result: importing.Result) -> None:
             write(result)
@@ -60,12 +56,3 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-@contextmanager
-def bar(total: int, amount: ProgressColumn) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal, nothing elsewhere; yields what is told of more that is done, from any thread."""
-    columns = (BarColumn(), amount, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as shown:
-        task = shown.add_task("", total=total)
-        yield lambda more: shown.advance(task, more)

@@ -37,6 +37,8 @@ COMMON = frozenset({"service_name", "username"})
 """What every payload holds."""
 SECRET = "token"  # noqa: S105 - the name of a key
 """A payload with this key is told `link` instead: where the token is used."""
+ENCODED_WORD = "=?"
+"""How text begins that stands for other text (RFC 2047, 2); Python decodes it in a header, into more lines even."""
 SUBJECT = "Subject: "
 SMS = "sms"
 """The channel of texts to telephones; the messages of any other are mails."""
@@ -172,12 +174,14 @@ def compose(message: Message, text: Text, author: Address, encoding: str = "quot
     """
     mail = EmailMessage(policy=SMTP)
     try:
+        if ENCODED_WORD in message.recipient:
+            raise ValueError
         username, _, domain = message.recipient.rpartition("@")
         mail["From"] = author
         mail["To"] = Address(username=username, domain=ascii_domain(domain))
     except ValueError:  # the address is in its text
         raise DeliveryError("no mail can be addressed to the recipient", is_final=True) from None
-    mail["Subject"] = text.subject
+    mail["Subject"] = (text.subject or "").replace(ENCODED_WORD, "= ?")
     mail["Date"] = format_datetime(message.created_at)
     mail["Message-ID"] = f"<{message.id}@{author.domain}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: no vacation notes, please

@@ -8,6 +8,7 @@ from api.bodies import MAX_BYTES
 from api.catalog import LimitFacts
 from api.checks import Schema
 from api.document_links import links
+from api.errors import DOOR_CODES
 from api.grammar import HEADERS, IDEMPOTENCY_KEY
 from api.operations import Argument, Operation, OperationSet
 from api.problem_document import PROBLEM, PROBLEM_SCHEMA, component, problem
@@ -175,6 +176,7 @@ def _problems(operation: Operation, routes: OperationSet) -> dict[int, set[str]]
     codes |= {"unsupported_media_type", "malformed_json", "body_too_large"}
     if not operation.is_anonymous:
         codes |= {"authentication_required", "token_invalid", "session_expired", "forbidden", "session_required"}
+        codes |= DOOR_CODES - set(operation.tags.despite)
     if operation.tags.placeholders or operation.returns != "void":
         codes.add("not_found")
     if not operation.is_read:

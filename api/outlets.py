@@ -16,7 +16,8 @@ import aiosmtplib
 import httpx
 
 from api.mail import SMS, DeliveryError, Message, Text, compose, sender
-from api.settings import Settings, make_private, write_secret
+from api.private_files import make_private, write_secret
+from api.settings import Settings
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells addresses at info, and a webhook's may be a secret
 logging.getLogger("httpcore").setLevel(logging.WARNING)

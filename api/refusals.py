@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from api.catalog import PROBLEM_TYPE, ROUTE_SCHEMA, SEAM_SCHEMA, Catalog, FunctionFacts
-from api.errors import CODES
+from api.errors import CODES, DOOR_CODES
 from api.grammar import Password, Tags
 from api.schemas import Types, UnsupportedTypeError
 from api.totp import SHOWN
@@ -11,8 +11,10 @@ from api.totp import SHOWN
 PASSWORD_HASH = ("app", "password_hash")
 TOTP_STEP = ("app", "totp_step")
 SEALED_SECRET = ("app", "sealed_secret")
+PASSWORD_IS_SHORT = ("app", "password_is_short")
 _DOMAINS = {"hash": PASSWORD_HASH, "verify": PASSWORD_HASH, "totp": TOTP_STEP, "totp_secret": SEALED_SECRET}
-"""The domain that an argument filled by a tag must have, and that no other argument may have."""
+_GUARDED = [*_DOMAINS.items(), ("hash", PASSWORD_IS_SHORT)]
+"""The domains that an argument filled by a tag must have, and that no other argument may have."""
 _PRECALL_RESULTS = {
     "verify": {("pg_catalog", "text"): "text, a hash"},
     "hash": {
@@ -32,7 +34,7 @@ def of_registry(catalog: Catalog) -> Iterator[str]:
     """Mistakes in what all routes stand on."""
     if not any(f.signature == _SEAM_FUNCTION for f in catalog.functions):
         yield f"function {_SEAM_FUNCTION} is missing; apply the functions: pgroster migrate"
-    missing = sorted(CODES - catalog.problems.keys())
+    missing = sorted((CODES | DOOR_CODES) - catalog.problems.keys())
     if missing:
         yield f"http.problems() lacks codes that the service uses: {', '.join(missing)}"
 
@@ -73,6 +75,11 @@ def of_tags(function: FunctionFacts, tags: Tags, catalog: Catalog, reserved: tup
         yield "@permission on a route that roster_anonymous may call: nobody without a session has a permission"
     if tags.api_keys is not None and (tags.permission is not None or function.callers != ("roster_user",)):
         yield "@api_keys is for routes of roster_user without a @permission: where there is one, a key's scopes decide"
+    for code in tags.despite:
+        if code not in DOOR_CODES:
+            yield f"@despite {code}: the door refuses no account for that; it is for {', '.join(sorted(DOOR_CODES))}"
+    if tags.despite and "roster_anonymous" in function.callers:
+        yield "@despite on a route that roster_anonymous may call: it is open to everybody already"
     if tags.segments[0] in reserved or tags.segments[0].startswith("{"):
         yield f"the path {tags.path} collides with the service's own paths"
     if tags.rate_limit is not None and tags.rate_limit not in catalog.limits:
@@ -136,14 +143,16 @@ def of_passwords(function: FunctionFacts, tags: Tags, types: Types, seam: dict[s
         for target in targets:
             if target not in arguments:
                 yield f"@{name}: {target} is no argument of the function"
-            elif _type_name(types, arguments[target].type) != _DOMAINS[name]:
-                yield f"@{name}: argument {target} has to be of domain {'.'.join(_DOMAINS[name])}"
+                continue
+            needed = PASSWORD_IS_SHORT if tags.hash is not None and target == tags.hash.mark else _DOMAINS[name]
+            if _type_name(types, arguments[target].type) != needed:
+                yield f"@{name}: argument {target} has to be of domain {'.'.join(needed)}"
     for name, password in tags.tagged.items():
         if password.key in arguments:
             yield f"@{name}: the key {password.key} is an argument, too; a plain password may not reach the database"
         yield from _of_precall(name, password, arguments.keys() - set(tags.targets), seam, types)
     for argument_name, argument in arguments.items():
-        guards = [f"@{name}" for name, domain in _DOMAINS.items() if domain == _type_name(types, argument.type)]
+        guards = [f"@{name}" for name, domain in _GUARDED if domain == _type_name(types, argument.type)]
         if guards and argument_name not in tags.targets:
             domain = ".".join(_type_name(types, argument.type))
             yield f"argument {argument_name} is {domain} without {' or '.join(guards)}: any request could set it"

@@ -1,12 +1,14 @@
-"""What the commands show: tables for people, JSON for programs."""
+"""What the commands show: tables and progress for people, JSON for programs."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, ProgressColumn, TimeRemainingColumn
 from rich.table import Table
 
 from api import catalog, operations
@@ -123,3 +125,12 @@ def sign_in_command(url: str, routes: Sequence[Operation], user: SampleUser) -> 
     who = next(argument.name for argument in route.at("body") if argument.required)
     body = json.dumps({who: user.username, route.tags.verify.key if route.tags.verify else "": user.password})
     return f"curl {url}{route.tags.path} -H 'Content-Type: application/json' -d '{body}'"
+
+
+@contextmanager
+def bar(total: int, amount: ProgressColumn) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, nothing elsewhere; yields what is told of more that is done, from any thread."""
+    columns = (BarColumn(), amount, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as shown:
+        task = shown.add_task("", total=total)
+        yield lambda more: shown.advance(task, more)

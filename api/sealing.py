@@ -14,7 +14,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from api.keys import explained, locked, refuse_open
-from api.settings import OperatorError, make_private, write_secret
+from api.private_files import make_private, write_secret
+from api.settings import OperatorError
 
 KEY_BYTES = 32
 NONCE_BYTES = 12

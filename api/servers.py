@@ -11,6 +11,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from api.settings import OperatorError, Settings, authenticator_password
 
+FORBIDDEN = "UM403"
+"""SQLSTATE of a function that refuses its caller."""
 AUTHENTICATOR = "roster_authenticator"
 SUPPORTED = range(15, 19)
 CONNECT_SECONDS = 10
@@ -109,3 +111,14 @@ def unreachable(reason: str) -> str:
         if sign in line and (sign != "database" or "does not exist" in line):
             return f"{line.rstrip('.?')}; {advice}"
     return f"can't use the server of DATABASE_URL: {line}"
+
+
+@contextmanager
+def for_operators() -> Iterator[None]:
+    """Make an OperatorError of what a login meets that is no operator."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if isinstance(error, psycopg.errors.InsufficientPrivilege) or error.sqlstate == FORBIDDEN:
+            raise OperatorError("the login of DATABASE_URL is no operator; grant it the role roster_dba") from None
+        raise

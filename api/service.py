@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, ExceptionHandlersMap
 
 from api import metrics
 from api.answers import Answer, is_unchanged
-from api.client import EXCHANGE
+from api.client import EXCHANGE, is_among
 from api.errors import RETRY_AFTER, ConflictError, FieldError, Problem, RoutesReplacedError, render
 from api.keys import JWKS_SECONDS
 from api.links import account_page
@@ -73,7 +73,10 @@ def service_handlers(service: Service) -> list[HTTPRouteHandler]:
         keys = json.dumps(service.tokens.keys.jwks(time.time())).encode()
         return Answer(200, keys, b"application/jwk-set+json", {"Cache-Control": f"public, max-age={JWKS_SECONDS}"})
 
-    async def figures() -> ASGIApp:
+    async def figures(request: Request[Any, Any, Any]) -> ASGIApp:
+        scope: Any = request.scope
+        if not is_among(scope[EXCHANGE].address, service.settings.metrics_clients):
+            raise Problem("not_found")  # what goes out tells whether somebody has an account
         return Answer(200, await metrics.page(service.database), metrics.CONTENT_TYPE, {"Cache-Control": "no-store"})
 
     async def openapi(request: Request[Any, Any, Any]) -> ASGIApp:

@@ -75,7 +75,10 @@ SERVICE_PATHS: dict[str, dict[str, Any]] = {
     "/metrics": _get(
         "metrics",
         "Return what the service counts, for Prometheus.",
-        {"200": _content("The figures.", "text/plain", {"type": "string"})},
+        {
+            "200": _content("The figures.", "text/plain", {"type": "string"}),
+            "404": _problem("They are not for this client."),
+        },
         is_limited=False,
     ),
     "/.well-known/jwks.json": _get(

@@ -21,7 +21,7 @@ from api.client import Exchange
 from api.database import Reply
 from api.errors import Problem, of_answer
 from api.operations import Operation
-from api.password_rules import refusal, rules_of
+from api.password_rules import length_error, refusal, rules_of
 from api.repeats import REPLAYED
 from api.sealing import SealError
 from api.state import Route, Service
@@ -59,7 +59,7 @@ async def serve(service: Service, route: Route, incoming: Incoming, exchange: Ex
     except Problem as problem:
         raise await _at_the_door(service, route, context, problem) from None
     headers: dict[str, str] = {}
-    if route.statements.prepare is not None:
+    if route.statements.prepare is not None and bound.passwords:
         prepared = await _prepare(service, route, route.statements.prepare, bound, context | bound.repeat)
         headers = prepared.headers
         if REPLAYED in headers:
@@ -122,6 +122,9 @@ async def _prepare(service: Service, route: Route, statement: Statement, bound: 
             weak = refusal(new.key, bound.passwords[new.key], rules_of(facts.get("hash")))
             if weak is not None:
                 raise Problem("password_unacceptable", [weak])
+            if new.mark is not None:
+                is_short = length_error(new.key, bound.passwords[new.key]) is not None
+                bound.arguments[new.mark] = str(is_short).lower()
         if known is not None:
             password, stored = bound.passwords[known.key], facts.get("verify")
             bound.arguments[known.argument] = verified = await service.hasher.verify(password, stored)

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import sys
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +21,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from api import ROOT
 from api.mail_settings import MailSettings
+from api.private_files import make_private, write_secret
 
 Network = IPv4Network | IPv6Network
 PREFIX = "PGROSTER_"
@@ -81,6 +83,10 @@ class Settings(MailSettings):
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(), description="networks whose X-Forwarded-For counts, like 10.0.0.0/8,::1 (none)"
     )
+    metrics_clients: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
+        description="networks that may read /metrics, like 10.0.0.0/8 (127.0.0.0/8,::1)",
+    )
     request_timeout: float = Field(
         default=20.0, ge=0.5, le=600, description="seconds in which a request has to arrive, head and body"
     )
@@ -112,7 +118,7 @@ class Settings(MailSettings):
     def _in_lower_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "metrics_clients", mode="before")
     @classmethod
     def _are_networks(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -158,14 +164,17 @@ def variable(name: str) -> str:
     return str(Settings.model_fields[name].validation_alias or f"{PREFIX}{name}".upper())
 
 
-def listing() -> str:
-    """All settings as text: variable, default, what it is."""
-    lines = []
+def described() -> Iterator[tuple[str, str]]:
+    """All settings, those about messages last: the variable, and what it is with its default."""
     for name, field in sorted(Settings.model_fields.items(), key=lambda item: item[0] in MailSettings.model_fields):
         default = field.default
         shown = f" ({default})" if isinstance(default, str | int | float) else ""
-        lines.append(f"  {variable(name):<33}{field.description}{shown}")
-    return "\n".join(lines)
+        yield variable(name), f"{field.description}{shown}"
+
+
+def listing() -> str:
+    """The same as text."""
+    return "\n".join(f"  {name:<33}{meaning}" for name, meaning in described())
 
 
 def load() -> Settings:
@@ -205,25 +214,3 @@ def authenticator_password(settings: Settings) -> str:
         raise OperatorError(
             f"{path}: {error.strerror}; run as its owner, or set {PREFIX}AUTHENTICATOR_PASSWORD"
         ) from None
-
-
-def make_private(directory: Path) -> None:
-    """Make a directory for this account alone, and those above it that are missing; `mkdir` would leave those open."""
-    for missing in reversed([directory, *directory.parents]):
-        missing.mkdir(mode=0o700, exist_ok=True)
-
-
-def write_secret(path: Path, content: bytes) -> None:
-    """Write a file that only this account may read, whole or not at all; one that another process made first stays."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()

@@ -44,7 +44,7 @@ update app.rate_limit_policies set quota = 1000000;
 NOTE = sql.SQL("create trigger zzz after insert or update or delete on {} for each row execute function public.note()")
 ACCOUNT = """
 select u.id::text, private.now()::text,
-  to_jsonb(u) - '{password_hash,email_key,username_key,version,updated_at}'::text[]
+  to_jsonb(u) - '{password_hash,has_short_password,email_key,username_key,version,updated_at}'::text[]
   || coalesce((select to_jsonb(p) - '{user_id,created_at,updated_at}'::text[]
                from app.user_profiles p where p.user_id = u.id), '{}')
   || jsonb_build_object(

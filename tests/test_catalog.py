@@ -51,6 +51,12 @@ GRAMMAR: dict[str, tuple[Probe, str]] = {
     "malformed @hash": (Probe(tags="@http POST /v1/probes/{id}\n@hash password"), "@hash password"),
     "malformed @verify": (Probe(tags="@http POST /v1/probes/{id}\n@verify password into hash"), "@verify"),
     "malformed @api_keys": (Probe(tags="@http POST /v1/probes/{id}\n@api_keys yes"), "@api_keys allowed"),
+    "malformed @hash marking": (
+        Probe(tags="@http POST /v1/probes/{id}\n@hash password into hash marking"),
+        "@hash password into hash marking",
+    ),
+    "@despite nothing": (Probe(tags="@http POST /v1/probes/{id}\n@despite"), "@despite names no"),
+    "@despite twice": (Probe(tags="@http POST /v1/probes/{id}\n@despite forbidden forbidden"), "twice"),
     "malformed @totp": (Probe(tags="@http POST /v1/probes/{id}\n@totp code into step"), "@totp code"),
     "malformed @totp_secret": (Probe(tags="@http POST /v1/probes/{id}\n@totp_secret s"), "@totp_secret s"),
     "@verify with a function elsewhere": (
@@ -214,6 +220,23 @@ MEANING: dict[str, tuple[Probe, str]] = {
         Probe(tags=f"{POST}\n@api_keys allowed", callers="roster_anonymous, roster_user"),
         "routes of roster_user",
     ),
+    "@despite what is no matter of the account": (
+        Probe(tags=f"{POST}\n@despite forbidden"),
+        "@despite forbidden: the door",
+    ),
+    "@despite for everybody": (
+        Probe(tags=f"{POST}\n@despite mfa_enrolment_required", callers="roster_anonymous, roster_user"),
+        "open to everybody already",
+    ),
+    "@hash marking nothing": (
+        Probe(HASHED, tags=f"{POST}\n@hash password into password_hash marking is_short"),
+        "is_short is no argument of the function",
+    ),
+    "@hash marking another type": (
+        Probe(f"{HASHED}, is_short boolean", tags=f"{POST}\n@hash password into password_hash marking is_short"),
+        "argument is_short has to be of domain app.password_is_short",
+    ),
+    "a mark that any request could set": (Probe("id uuid, is_short app.password_is_short"), "without @hash"),
     "a time step that any request could set": (Probe("id uuid, step app.totp_step"), "without @totp"),
     "a sealed secret that any request could set": (Probe("id uuid, s app.sealed_secret"), "without @totp_secret"),
     "@totp into plain text": (

@@ -90,6 +90,22 @@ def test_of_administrators_who_leave_at_the_same_moment_one_stays(people: People
     assert people.count("select count(*) from private.admins") == 1
 
 
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+def test_an_administrator_stays_also_where_operators_look_at_snapshots(people: People, isolation: str) -> None:
+    """BR-504: who did not see the other one leave fails, and nothing of theirs is done."""
+    admins = [people.account(f"admin{number}", "admin") for number in range(2)]
+    operators = [people.connect(autocommit=False) for _ in admins]
+    for operator in operators:
+        operator.execute(f"set transaction isolation level {isolation}".encode())
+        operator.execute("select count(*) from private.admins")
+    operators[0].execute("select api.delete_user(%s)", [admins[0]])
+    operators[0].commit()
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        operators[1].execute("select api.delete_user(%s)", [admins[1]])
+    operators[1].rollback()
+    assert people.count("select count(*) from private.admins") == 1
+
+
 def test_an_account_that_is_being_erased_cannot_be_restored_at_that_moment(people: People) -> None:
     """BR-303: whoever waits for the erasure to end finds nothing to restore."""
     ann = people.account("ann")
@@ -200,6 +216,24 @@ def test_jobs_run_once_however_many_services_ask(people: People) -> None:
     assert second.execute("select admin.run_due_jobs()").fetchone() == (0,)
     first.commit()
     assert second.execute("select admin.run_due_jobs()").fetchone() == (0,)
+
+
+def test_jobs_and_seals_wait_for_no_lock_that_others_may_take(people: People) -> None:
+    """BR-310: else whoever reads reports could keep the log from being sealed."""
+    people.database.admin.execute("update app.jobs set next_run_at = private.now()")
+    busy, other, reader = (people.connect(autocommit=False) for _ in range(3))
+    reader.execute("set role roster_auditor")
+    reader.execute(
+        "select pg_advisory_xact_lock(hashtext('pgroster'), hashtext(n)) from unnest('{jobs,seals}'::text[]) n"
+    )
+    reader.execute("lock table audit.audit_logs in access share mode")
+    row = busy.execute("select admin.run_due_jobs(), (admin.seal_audit() ->> 'rows')::integer").fetchone()
+    assert row and row[0] > 0
+    taken = "select count(*) from pg_locks where pid = pg_backend_pid() and locktype = 'advisory'"
+    assert busy.execute(taken).fetchone() == (0,)
+    other.execute("set lock_timeout = '5s'")
+    told = other.execute("select admin.run_due_jobs(), admin.seal_audit() -> 'rows'").fetchone()
+    assert told == (0, 0), "who comes second has nothing to do, and does not wait"
 
 
 def test_a_job_that_meets_its_time_limit_is_recorded_and_not_in_the_way(people: People) -> None:

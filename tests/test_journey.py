@@ -8,9 +8,9 @@ from tests.people import NEW_PASSWORD, Person, holder, member, problem
 from tests.server import Service
 
 USER_FIELDS = {
-    "id", "email", "username", "status", "is_email_verified", "is_phone_verified", "has_second_factor", "first_name",
-    "last_name", "phone", "locale", "avatar_url", "metadata", "roles", "permissions", "gdpr_consent_at",
-    "last_login_at", "created_at", "updated_at", "deleted_at", "version",
+    "id", "email", "username", "status", "is_email_verified", "is_phone_verified", "has_second_factor",
+    "second_factor_required", "first_name", "last_name", "phone", "locale", "avatar_url", "metadata", "roles",
+    "permissions", "gdpr_consent_at", "last_login_at", "created_at", "updated_at", "deleted_at", "version",
 }  # fmt: skip
 SESSION_FIELDS = {
     "access_token", "token_type", "expires_in", "refresh_token", "refresh_expires_at", "session_id", "user",

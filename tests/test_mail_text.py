@@ -22,6 +22,7 @@ from api.mail import (
     mistakes,
     render,
     sender,
+    variables,
 )
 from api.settings import OperatorError, Settings, load
 from tests.databases import TestDatabase
@@ -89,8 +90,12 @@ def test_a_text_that_is_not_there_leaves_the_message_to_a_newer_service(copy: Pa
 
 
 @pytest.mark.parametrize(
-    "value", ["x\r\nBcc: eve@example.com", "x\nX-Spam: no\n\nbody", "x\r\n\r\n<h1>", "\u2028Bcc: eve"]
-)
+    "value",
+    [
+        "x\r\nBcc: eve@example.com", "x\nX-Spam: no\n\nbody", "x\r\n\r\n<h1>", "\u2028Bcc: eve",
+        "=?utf-8?q?x=0d=0aBcc=3a_eve=40example.com?=",
+    ],
+)  # fmt: skip
 def test_no_value_of_a_payload_makes_a_header(value: str) -> None:
     for key in ("service_name", "username", "new_email"):
         seen = mail(message(**{key: value}))
@@ -102,8 +107,13 @@ def test_no_value_of_a_payload_makes_a_header(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "recipient", ["ann@example.com\r\nBcc: eve@example.com", "ann@example.com\nX: y", "ann@exa\rmple.com", "ann@b..ü"]
-)
+    "recipient",
+    [
+        "ann@example.com\r\nBcc: eve@example.com", "ann@example.com\nX: y", "ann@exa\rmple.com", "ann@b..ü",
+        "=?utf-8?q?ann=0d=0aBcc=3a_eve=40example.com?=@example.com", "ann@=?x?q?=0d=0aX=3a_y?=.example.com",
+        "=?utf-8?b?YW5uQGV4YW1wbGUuY29tDQpCY2M6IGV2ZUBleGFtcGxlLmNvbQ==?=@example.com",
+    ],
+)  # fmt: skip
 def test_a_recipient_that_no_mail_can_have_is_given_up(recipient: str) -> None:
     with pytest.raises(DeliveryError) as caught:
         mail(message(recipient=recipient))
@@ -121,6 +131,13 @@ def test_a_recipient_that_no_mail_can_have_is_given_up(recipient: str) -> None:
 )
 def test_a_recipient_is_written_as_mail_servers_know_it(recipient: str, seen_as: str) -> None:
     assert [str(address) for address in mail(message(recipient=recipient))["To"].addresses] == [seen_as]
+
+
+@pytest.mark.parametrize("template", ["verify_email", "reset_password", "email_already_used", "username_already_used"])
+def test_what_goes_to_an_address_that_nobody_has_verified_has_no_word_that_a_stranger_chose(template: str) -> None:
+    """BR-119: whoever registers an address that is not theirs names the account after a page of theirs."""
+    told = {name for file in files_of(template, "email") for name in variables(environment(), file)}
+    assert told <= {"service_name", "link"}
 
 
 def test_values_are_escaped_in_html_and_plain_in_text() -> None:

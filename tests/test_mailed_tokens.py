@@ -134,5 +134,10 @@ def test_private_registration_answers_everybody_alike(service: Service) -> None:
         assert {str(looks(a)) for a in answers} == {str(looks(answers[0]))}
         assert (answers[0].status_code, answers[0].text) == (202, "")
         assert one(service, "select count(*) from app.users where email = %s", free[0].email) == 1
+        prober = Person(service)
+        assert prober.register(email=ann.email, password=NEW_PASSWORD).status_code == 202
+        signed_in = [prober.login(identifier=i, password=NEW_PASSWORD) for i in (ann.email, prober.username)]
+        signed_in += [free[0].login(), free[0].login(identifier=free[0].username)]
+        assert {problem(a) for a in signed_in} == {(401, "invalid_credentials")}, "BR-017: not before it is verified"
     finally:
         service.database.execute("update app.settings set registration = 'public'")

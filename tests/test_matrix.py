@@ -181,11 +181,11 @@ class Case:
         )
         self.world.run(
             "insert into app.recovery_codes (user_id, code_hash) "
-            "values (%s, private.recovery_digest(%s, 'aaaa-bbbb-cccc'))",
+            "values (%s, private.recovery_digest(%s, 'aaaaa-bbbbb-ccccc-ddddd-eeeee'))",
             person.id,
             person.id,
         )
-        return {"recovery_code": "aaaa-bbbb-cccc"}
+        return {"recovery_code": "aaaaa-bbbbb-ccccc-ddddd-eeeee"}
 
     def no_factor(self, person: Person) -> dict[str, str]:
         """Nothing of a second factor is left."""

@@ -6,8 +6,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.databases import TestDatabase
-from tests.people import client_of, member
-from tests.server import Service, StartService
+from tests.people import client_of, member, problem
+from tests.server import PROXY, Service, StartService
 from tests.waiting import until
 
 Figures = dict[str, dict[tuple[tuple[str, str], ...], float]]
@@ -56,6 +56,22 @@ def test_labels_are_routes_and_no_paths(shared_service: Service) -> None:
     assert requests(shared_service, method="other", status="405") == 1
     text = client.get("/metrics").text
     assert not re.search(rf"{ann.id}|{ann.email}|{ann.username}|nothing-of-the-kind|wp-login|PROPFIND", text)
+
+
+def test_only_the_clients_that_are_named_read_the_figures(start_service: StartService) -> None:
+    """They tell whether a reset sent a mail, so whether there is an account."""
+    service = start_service(**PROXY, PGROSTER_METRICS_CLIENTS="192.0.2.0/24,2001:db8::/32")
+    statuses = {
+        address: service.client.get("/metrics", headers={"X-Forwarded-For": address}).status_code
+        for address in ("192.0.2.7", "2001:db8::7", "198.51.100.7", "2001:db9::7", "127.0.0.1")
+    }
+    assert statuses == {"192.0.2.7": 200, "2001:db8::7": 200, "198.51.100.7": 404, "2001:db9::7": 404, "127.0.0.1": 404}
+
+
+def test_without_a_setting_only_this_machine_reads_the_figures(start_service: StartService) -> None:
+    service = start_service(**PROXY)
+    assert problem(service.client.get("/metrics", headers={"X-Forwarded-For": "198.51.100.7"})) == (404, "not_found")
+    assert service.client.get("/metrics").status_code == 200
 
 
 def test_the_database_tells_of_mail_jobs_and_the_log(shared_service: Service) -> None:

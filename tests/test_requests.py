@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from api.bodies import MAX_BYTES
-from tests.people import Person, client_of, early_in_a_minute, holder, member, one, problem
+from tests.people import PASSWORD, Person, client_of, early_in_a_minute, holder, member, one, problem
 from tests.server import PROXY, Service, StartService
 from tests.test_bodies import HOSTILE
 from tests.wire import exchange
@@ -96,6 +96,16 @@ def test_every_mistake_of_a_request_is_told_at_once(client: httpx.Client) -> Non
     }
     assert all(error["message"].endswith(".") for error in answer.json()["errors"])
     assert "nobody" not in answer.text and "short" not in answer.text.replace("too_short", "")
+
+
+def test_of_thousands_of_mistakes_some_are_told(client: httpx.Client, ann: Person) -> None:
+    """Else a small request has a large answer, and keeps everybody waiting while it is made."""
+    unknown = client.post("/v1/auth/register", json={f"key{number}": 1 for number in range(5000)})
+    assert problem(unknown) == (422, "invalid_request")
+    scopes = ann.post("/v1/me/api-keys", {"name": "x", "scopes": ["No Permission"] * 4000, "password": PASSWORD})
+    assert problem(scopes) == (422, "invalid_request")
+    assert 50 <= len(unknown.json()["errors"]) <= 110
+    assert len(scopes.json()["errors"]) == 50
 
 
 @pytest.mark.parametrize(

@@ -289,14 +289,3 @@ def test_a_new_sealing_key_seals_every_secret_anew_while_the_service_runs(servic
     )
     with pytest.raises(OperatorError, match="the sealing key fedcba9876543210 is not in"):
         reseal(service.admin_dsn, keys)
-
-
-def test_with_a_second_factor_a_password_may_be_shorter(service: Service) -> None:
-    """BR-152"""
-    ann = member(service)
-    short = {"current_password": ann.password, "new_password": "w4ter-Kyts"}
-    assert problem(ann.post("/v1/me/password", short)) == (422, "password_unacceptable")
-    protect(ann)
-    shorter = short | {"new_password": "w4t-Kyt"}
-    assert problem(ann.post("/v1/me/password", shorter)) == (422, "password_unacceptable"), "seven are too few"
-    assert ann.post("/v1/me/password", short).status_code == 204

@@ -107,7 +107,7 @@ causes as (
     and c.occurred_at > private.now() - interval '29 days'   -- done messages are kept for thirty (BR-307)
     and not exists (select from app.erasures e where e.user_id = c.user_id)
     -- News of an account goes to a verified address only (BR-119).
-    and (c.template not in ('password_changed', 'mfa_enabled', 'mfa_disabled', 'recovery_code_used', 'api_key_created')
+    and (c.template not in ('email_change_requested', 'email_changed', 'password_changed', 'mfa_enabled', 'mfa_disabled', 'recovery_code_used', 'api_key_created')
          or exists (select from verified v where v.user_id = c.user_id and v.since < c.id))
   group by c.user_id, c.template
 ),

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '2767acd53e7ae0e6c6fe19cd0b345d8b2e6ada34e6740622adea5985ef314014';
+set local pgroster.functions_digest = '90a83040797dd1098f8d1bad9a227376d8dc7ac181b1e42c6272487e7615e6a0';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -51,6 +51,7 @@ set local check_function_bodies = off;
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
 \ir private/hide_duration.sql
+\ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
 \ir private/import_row.sql
@@ -78,9 +79,11 @@ set local check_function_bodies = off;
 \ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
 \ir private/name_words.sql
+\ir private/needs_second_factor.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/outstanding.sql
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
@@ -90,7 +93,6 @@ set local check_function_bodies = off;
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
-\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
 \ir private/recovery_digest.sql
@@ -106,6 +108,7 @@ set local check_function_bodies = off;
 \ir private/request_value.sql
 \ir private/require_caller.sql
 \ir private/require_user.sql
+\ir private/reset_kind.sql
 \ir private/retry_after.sql
 \ir private/revoke_api_key.sql
 \ir private/revoke_api_keys.sql
@@ -124,7 +127,9 @@ set local check_function_bodies = off;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_second_factor.sql
 \ir private/sign_in.sql
+\ir private/store_password.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
 \ir private/tg__record_postponement.sql
@@ -207,6 +212,7 @@ set local role roster_owner;
 \ir http/own_rules.sql
 \ir http/own_totp.sql
 \ir http/password_words.sql
+\ir http/pending_totp.sql
 \ir http/problems.sql
 \ir http/remember.sql
 \ir http/reset_rules.sql
@@ -347,6 +353,7 @@ set local check_function_bodies = on;
 \ir private/has_permission.sql
 \ir private/has_second_factor.sql
 \ir private/hide_duration.sql
+\ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
 \ir private/import_row.sql
@@ -374,9 +381,11 @@ set local check_function_bodies = on;
 \ir private/may_run_jobs.sql
 \ir private/moot_reason.sql
 \ir private/name_words.sql
+\ir private/needs_second_factor.sql
 \ir private/next_run.sql
 \ir private/now.sql
 \ir private/open_session.sql
+\ir private/outstanding.sql
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
@@ -386,7 +395,6 @@ set local check_function_bodies = on;
 \ir private/random_token.sql
 \ir private/read_cursor.sql
 \ir private/reauthenticate.sql
-\ir private/reauthenticate_twice.sql
 \ir private/record_failed_login.sql
 \ir private/record_login.sql
 \ir private/recovery_digest.sql
@@ -402,6 +410,7 @@ set local check_function_bodies = on;
 \ir private/request_value.sql
 \ir private/require_caller.sql
 \ir private/require_user.sql
+\ir private/reset_kind.sql
 \ir private/retry_after.sql
 \ir private/revoke_api_key.sql
 \ir private/revoke_api_keys.sql
@@ -420,7 +429,9 @@ set local check_function_bodies = on;
 \ir private/sessions_of.sql
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
+\ir private/show_second_factor.sql
 \ir private/sign_in.sql
+\ir private/store_password.sql
 \ir private/successor_token.sql
 \ir private/taken_code.sql
 \ir private/tg__record_postponement.sql
@@ -503,6 +514,7 @@ set local role roster_owner;
 \ir http/own_rules.sql
 \ir http/own_totp.sql
 \ir http/password_words.sql
+\ir http/pending_totp.sql
 \ir http/problems.sql
 \ir http/remember.sql
 \ir http/reset_rules.sql

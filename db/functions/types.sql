@@ -8,6 +8,7 @@ create type api.user as (
   is_email_verified boolean,
   is_phone_verified boolean,
   has_second_factor boolean,
+  second_factor_required boolean,
   first_name        text,
   last_name         text,
   phone             text,
@@ -31,6 +32,7 @@ comment on column api.user.status is 'active, inactive (email not verified yet),
 comment on column api.user.is_email_verified is 'Whether the email address is verified.';
 comment on column api.user.is_phone_verified is 'Whether the telephone number is verified.';
 comment on column api.user.has_second_factor is 'Whether a login takes more than the password.';
+comment on column api.user.second_factor_required is 'Whether the account has to have a second factor; while it has none, nothing but enrolling one is open to it.';
 comment on column api.user.first_name is 'Given name. (nullable)';
 comment on column api.user.last_name is 'Family name. (nullable)';
 comment on column api.user.phone is 'Telephone number in international form. (nullable)';

@@ -61,9 +61,11 @@ create domain app.email as text
   constraint email_length check (char_length(value) between 3 and 254)
   constraint email_form check (
     value ~ '^[^@\s[:cntrl:]<>(),;:"\\]+@[^@\s[:cntrl:]<>(),;:"\\]+\.[^@\s[:cntrl:]<>(),;:"\\.]{2,}$')
+  -- What begins an encoded word (RFC 2047), which programs decode into whatever it holds: other headers, another address.
+  constraint email_literal check (value !~ '=\?')
   -- Spaces of every width and what shows as nothing at all: with those one address would look like another.
   constraint email_visible check (
-    value !~ '[\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]');
+    value !~ '[\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]');
 comment on domain app.email is 'An email address, at most 254 characters (RFC 5321, 4.5.3.1), none of them invisible.';
 
 create domain app.username as text
@@ -74,6 +76,9 @@ create domain app.password_hash as text
   constraint password_hash_form check (
     value ~ '^(\$argon2id\$v=19\$m=[0-9]{5,7},t=[0-9]{1,2},p=[0-9]{1,2}\$[A-Za-z0-9+/]{22,86}\$[A-Za-z0-9+/]{43,86}|\$2[aby]\$(1[2-9]|2[0-9]|3[01])\$[./A-Za-z0-9]{53})$');
 comment on domain app.password_hash is 'An Argon2id string, or a bcrypt string of cost 12 or more. Never plain text.';
+
+create domain app.password_is_short as boolean;
+comment on domain app.password_is_short is 'Whether a new password is too short to be the only factor, as the service has found.';
 
 create domain app.digest as bytea
   constraint digest_length check (octet_length(value) = 32);
@@ -97,7 +102,9 @@ comment on domain app.locale is 'A language tag such as en, de-CH or zh-Hans-CN 
 
 create domain app.web_url as text
   constraint web_url_length check (char_length(value) <= 2048)
-  constraint web_url_form check (value ~ '^https://[^\s<>"]+$');
+  -- What stands before an @ looks like the host, and browsers take a backslash for a slash.
+  constraint web_url_form check (
+    value ~ '^https://[^\s[:cntrl:]<>"\\/?#@\u2028-\u202e\u2066-\u2069]+([/?#][^\s[:cntrl:]<>"\\\u2028-\u202e\u2066-\u2069]*)?$');
 comment on domain app.web_url is 'An https address, at most 2048 characters.';
 
 create domain app.metadata as jsonb
@@ -197,6 +204,7 @@ create table app.settings (
     constraint settings_phone_code_ttl_range check (phone_code_ttl between '1 minute' and '1 hour'),
   login_challenge_ttl    interval not null default '5 minutes'
     constraint settings_login_challenge_ttl_range check (login_challenge_ttl between '1 minute' and '15 minutes'),
+  second_factor_required boolean not null default false,
   api_keys_per_user      integer not null default 20
     constraint settings_api_keys_per_user_range check (api_keys_per_user between 0 and 1000),
   restore_within         interval not null default '30 days'
@@ -236,12 +244,13 @@ comment on column app.settings.lock_everywhere_after_failures is 'Failed logins 
 comment on column app.settings.lock_duration is 'Length of the first lock; each further one is twice as long.';
 comment on column app.settings.lock_duration_max is 'Upper limit of a lock.';
 comment on column app.settings.login_needs_verified_email is 'Whether an account whose email is not verified is refused at login.';
-comment on column app.settings.registration is 'public: a taken address is named at registration. private: every registration gets the same answer, and the owner of a taken address a mail.';
+comment on column app.settings.registration is 'public: a taken address is named at registration. private: every registration gets the same answer, the owner of a taken address a mail, nobody signs in before the address is verified, and the name of who asked for a taken one stays with an account of nobody (nobody-…@nobody.invalid).';
 comment on column app.settings.verification_token_ttl is 'How long a mailed token that verifies an address works.';
 comment on column app.settings.reset_token_ttl is 'How long a mailed token that resets a password works.';
 comment on column app.settings.invitation_ttl is 'How long an invitation works.';
 comment on column app.settings.phone_code_ttl is 'How long a code sent to a telephone works.';
 comment on column app.settings.login_challenge_ttl is 'How long a sign-in waits for the second factor.';
+comment on column app.settings.second_factor_required is 'Whether everybody who can sign in needs a second factor; for some only, set roles.second_factor_required.';
 comment on column app.settings.api_keys_per_user is 'How many living API keys an account may have.';
 comment on column app.settings.restore_within is 'How long after its deletion an account can be restored.';
 comment on column app.settings.keep_ended_sessions is 'How long ended sessions and spent tokens are kept.';

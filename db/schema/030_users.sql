@@ -11,6 +11,7 @@ create table app.users (
   username              app.username not null,
   username_key          text not null generated always as (private.fold(username)) stored,
   password_hash         app.password_hash,
+  has_short_password    boolean not null default false,
   password_changed_at   timestamptz,
   status                app.user_status not null default 'inactive',
   is_email_verified     boolean not null default false,
@@ -60,6 +61,7 @@ comment on column app.users.email_key is 'Address as it is compared: private.fol
 comment on column app.users.username is 'Name as the person wrote it.';
 comment on column app.users.username_key is 'Name as it is compared: private.fold(username).';
 comment on column app.users.password_hash is 'Argon2id or bcrypt string; null until an invited person sets a password.';
+comment on column app.users.has_short_password is 'Whether the password was set beside a second factor and is too short to be the only one; of no account from elsewhere is that known.';
 comment on column app.users.password_changed_at is 'When the password was last set.';
 comment on column app.users.status is 'active, inactive (email not verified), suspended or deleted.';
 comment on column app.users.is_email_verified is 'Whether the person has shown that the address is theirs.';
@@ -91,7 +93,7 @@ create policy users_update_own on app.users for update to roster_user
   using (id = (select private.current_user_id())) with check (id = (select private.current_user_id()));
 
 -- insert and delete are not granted: accounts are made and ended by functions.
--- password_hash is not granted: no request ever reads it.
+-- password_hash is not granted, nor whether the password is short: no request ever reads them.
 grant select (id, email, email_key, username, username_key, status, is_email_verified, is_phone_verified,
               failed_login_attempts, locked_until, last_login_at, password_changed_at, gdpr_consent_at,
               data_retention_until, suspended_at, deleted_at, version, created_at, updated_at)
@@ -102,7 +104,7 @@ create trigger _100_touch before update on app.users
   for each row execute function private.tg__touch_user();
 create trigger _900_record_change after insert or update or delete on app.users
   for each row execute function audit.tg__record_change(
-    'id', 'id', 'password_hash,email_key,username_key', 'version,updated_at,email_key,username_key');
+    'id', 'id', 'password_hash,has_short_password,email_key,username_key', 'version,updated_at,email_key,username_key');
 create trigger _000_refuse_truncate before truncate on app.users
   for each statement execute function private.tg__refuse_truncate();
 

@@ -14,6 +14,7 @@ create table app.roles (
   name        app.role_name not null constraint roles_name_key unique,
   description app.role_description not null default '',
   is_system   boolean not null default false,
+  second_factor_required boolean not null default false,
   version     bigint not null default 1,
   created_at  timestamptz not null default private.now(),
   updated_at  timestamptz not null default private.now()
@@ -25,6 +26,7 @@ comment on column app.roles.id is 'Key.';
 comment on column app.roles.name is 'Name, as routes and tokens show it.';
 comment on column app.roles.description is 'What the role is for.';
 comment on column app.roles.is_system is 'Whether the product relies on the role, which then cannot be dropped.';
+comment on column app.roles.second_factor_required is 'Whether everybody who holds the role and can sign in needs a second factor.';
 comment on column app.roles.version is 'Grows with every change of the role or of what it allows; the ETag.';
 comment on column app.roles.created_at is 'When the role was made.';
 comment on column app.roles.updated_at is 'When the role last changed.';
@@ -97,6 +99,7 @@ create policy permissions_owner on app.permissions to roster_owner using (true) 
 create policy permissions_read on app.permissions for select to roster_user using (true);
 create policy roles_owner on app.roles to roster_owner using (true) with check (true);
 create policy roles_read on app.roles for select to roster_user using (true);
+create policy roles_dba on app.roles for update to roster_dba using (true) with check (true);
 create policy role_permissions_owner on app.role_permissions to roster_owner using (true) with check (true);
 create policy role_permissions_read on app.role_permissions for select to roster_user using (true);
 create policy user_roles_owner on app.user_roles to roster_owner using (true) with check (true);
@@ -107,6 +110,7 @@ create policy user_roles_read_all on app.user_roles for select to roster_user
 
 -- Only reading is granted: roles are changed by functions that look at the caller's own rights.
 grant select on app.permissions, app.roles, app.role_permissions, app.user_roles to roster_user;
+grant update (second_factor_required) on app.roles to roster_dba;
 
 create trigger _900_record_change after insert or update or delete on app.permissions
   for each row execute function audit.tg__record_change('', 'name', '', '');

@@ -11,11 +11,12 @@ create domain app.totp_step as bigint
 comment on domain app.totp_step is 'A time step of 30 seconds since 1970 (RFC 6238) whose code was given; 0 for a code that fits none.';
 
 create domain app.recovery_code as text
-  constraint recovery_code_form check (value ~ '^[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}$');
-comment on domain app.recovery_code is 'A recovery code: 12 letters and digits, with or without the hyphens. (secret)';
+  constraint recovery_code_form check (value ~ '^[0-9A-Za-z]{5}-?[0-9A-Za-z]{5}-?[0-9A-Za-z]{5}-?[0-9A-Za-z]{5}-?[0-9A-Za-z]{5}$');
+comment on domain app.recovery_code is 'A recovery code: 25 letters and digits, with or without the hyphens. (secret)';
 
 create table app.totp_factors (
-  user_id       uuid primary key constraint totp_factors_user_id_fkey references app.users on delete cascade,
+  id            uuid primary key default private.uuid_v7(),
+  user_id       uuid not null constraint totp_factors_user_id_fkey references app.users on delete cascade,
   sealed_secret app.sealed_secret not null,
   last_step     app.totp_step,
   failures      integer not null default 0,
@@ -23,14 +24,17 @@ create table app.totp_factors (
   confirmed_at  timestamptz,
   constraint totp_factors_step_when_confirmed check ((confirmed_at is null) = (last_step is null))
 );
+create unique index totp_factors_one_of_each on app.totp_factors (user_id, (confirmed_at is null));
 create index totp_factors_pending on app.totp_factors (created_at) where confirmed_at is null;
-comment on index app.totp_factors_pkey is 'The factor of a person: where user_id = ….';
+comment on index app.totp_factors_pkey is 'One row, as the audit log names it: where id = ….';
+comment on index app.totp_factors_one_of_each is 'The rule that a person has at most one app in force and one that waits to be confirmed; the factor of a person: where user_id = ….';
 comment on index app.totp_factors_pending is 'Enrolments that were never confirmed, for cleaning up: where created_at < … and confirmed_at is null.';
-comment on table app.totp_factors is 'Authenticator apps (TOTP, RFC 6238), one a person. It counts once a code has confirmed it.';
+comment on table app.totp_factors is 'Authenticator apps (TOTP, RFC 6238): one a person that is in force, and beside it at most one that waits for a code to confirm it, and then takes its place.';
+comment on column app.totp_factors.id is 'Key.';
 comment on column app.totp_factors.user_id is 'Whose factor it is.';
 comment on column app.totp_factors.sealed_secret is 'The shared secret, encrypted with a key that only the service has.';
 comment on column app.totp_factors.last_step is 'Time step of the last code that was taken: no code counts twice.';
-comment on column app.totp_factors.failures is 'Wrong codes since the last right one.';
+comment on column app.totp_factors.failures is 'Wrong codes since the last right one; the fifth ends an enrolment that waits to be confirmed.';
 comment on column app.totp_factors.created_at is 'When it was enrolled.';
 comment on column app.totp_factors.confirmed_at is 'When a code showed that the app has the secret; null: not in force yet.';
 
@@ -102,7 +106,7 @@ create trigger _200_touch_owner after insert or delete or update of confirmed_at
 create trigger _000_refuse_truncate before truncate on app.totp_factors
   for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.totp_factors
-  for each row execute function audit.tg__record_change('user_id', 'user_id', 'sealed_secret', 'failures');
+  for each row execute function audit.tg__record_change('user_id', 'id', 'sealed_secret', 'failures');
 create trigger _000_refuse_truncate before truncate on app.recovery_codes
   for each statement execute function private.tg__refuse_truncate();
 create trigger _900_record_change after insert or update or delete on app.recovery_codes

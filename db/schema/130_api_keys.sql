@@ -2,7 +2,7 @@
 
 create domain app.api_key_name as text
   constraint api_key_name_length check (char_length(value) between 1 and 100)
-  constraint api_key_name_form check (value ~ '^[^<>[:cntrl:]]+$');
+  constraint api_key_name_form check (value ~ '^[^<>[:cntrl:]\u2028-\u202e\u2066-\u2069]+$');
 comment on domain app.api_key_name is 'What a key is for, 1 to 100 characters.';
 
 create table app.api_keys (

@@ -3,39 +3,7 @@ begin;
 set local search_path = pg_catalog, public;
 select plan(63);
 
--- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
-create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
-create function pg_temp.person(name text) returns uuid language sql as
-  $$ select (api.register(name || '@example.org', name, pg_temp.hash(name), true)).id $$;
-create function pg_temp.id(name text) returns uuid language sql security definer as
-  $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
-create procedure pg_temp.be(name text) language plpgsql as $$
-begin
-  perform set_config('role', 'none', true), set_config('request.session', '', true);
-  if be.name is not null then
-    perform api.login(be.name, pg_temp.hash(be.name));
-    perform set_config('role', 'roster_user', true);
-  end if;
-end
-$$;
-do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "user_agent": "tests", "request_id": "request-1"}', true); end $$;
-
--- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
-create function pg_temp.outcome(statement text) returns text language plpgsql as $$
-declare
-  v_code text;
-begin
-  perform set_config('response.problem', '', true);
-  execute statement;
-  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
-exception when others then
-  get stacked diagnostics v_code = pg_exception_detail;
-  return case when sqlstate like 'UM%' then v_code else sqlstate end;
-end
-$$;
-
-create procedure pg_temp.grant_role(name text, role text) language sql as
-  $$ insert into app.user_roles (user_id, role_id) select pg_temp.id(grant_role.name), r.id from app.roles r where r.name = grant_role.role $$;
+\ir callers.psql
 
 create function pg_temp.last(field text) returns text language sql security definer as
   $$ select to_jsonb(l) ->> last.field from audit.audit_logs l order by l.id desc limit 1 $$;

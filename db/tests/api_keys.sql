@@ -1,7 +1,7 @@
 -- API keys: who makes them, what they open, what ends them. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(82);
+select plan(86);
 \ir people.psql
 
 create temp table keys (name text primary key, id uuid, key text);
@@ -73,6 +73,18 @@ select is(pg_temp.make('adam', 'odd', '{no:such}'), 'unknown_permission', 'permi
 select is(pg_temp.make('adam', 'late', '{}', '2020-01-01'), 'expiry_passed', 'a key that has ended cannot be made');
 select is(pg_temp.make('adam', '', '{}'), '23514', 'a key has a name');
 select is(pg_temp.make('ann', 'plain', '{}'), 'made', 'a key need not have any permission');
+
+-- A key that ends gives nothing that outlives it
+do $$ begin perform pg_temp.make('adam', 'ending', '{users:read,audit:read,roles:assign}', (private.now() + interval '1 day')::text); end $$;
+create function pg_temp.give(key text, until text) returns text language sql as $$
+  select pg_temp.by_key(pg_temp.key($1), 'api.assign_role(uuid,app.role_name,timestamptz)',
+    format('select api.assign_role(%L, %L, private.now() + %L::interval)', pg_temp.id('ann'), 'auditor', until))
+$$;
+select is(pg_temp.give('ending', null), 'above_own_permissions', 'BR-502: a key that ends gives no role for good');
+select is(pg_temp.give('ending', '25 hours'), 'above_own_permissions', 'BR-502: nor for longer than it lives');
+select is(pg_temp.give('ending', '23 hours'), 'ok', 'BR-502: but for as long');
+select is(pg_temp.give('all', null), 'ok', 'BR-502: one that does not end, for good');
+do $$ begin perform api.remove_role(pg_temp.id('ann'), 'auditor'); end $$;
 
 -- What it opens
 select is(pg_temp.who(pg_temp.key('all')), 'adam', 'BR-533: a key stands for its owner');

@@ -1,7 +1,7 @@
 -- Events that change no row of their own, each as it is recorded, and the vocabulary. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(72);
+select plan(73);
 \ir people.psql
 do $$ begin
   perform pg_temp.person('ann'), pg_temp.person('bob'), pg_temp.person('root', 'admin'), pg_temp.person('audrey', 'auditor');
@@ -59,6 +59,7 @@ select is(pg_temp.events_of('ann', $$select api.delete_me('$$ || pg_temp.hash('x
 do $$ begin perform set_config('test.token', pg_temp.refresh_token('ann'), true); end $$;
 select is(pg_temp.events_of(null, 'select api.refresh(%L)', 'made up'), 'refresh_token.refused - - {"code": "token_invalid"}', 'BR-230: a token that is none');
 select is(pg_temp.events_of(null, 'select api.refresh(%L)', current_setting('test.token')), null, 'a rotation is a change of rows');
+select matches(pg_temp.events_of(null, 'select api.refresh(%L)', current_setting('test.token')), '^refresh_token\.retried ann ann \{"session_id": "[-0-9a-f]{36}"\}$', 'BR-230: a retry');
 update app.refresh_tokens set successor_salt = null;
 select matches(pg_temp.events_of(null, 'select api.refresh(%L)', current_setting('test.token')), '^refresh_token\.reused ann - \{"session_id": "[-0-9a-f]{36}"\}$', 'BR-230: a token that was used before');
 select is(pg_temp.events_of(null, 'select api.refresh(%L)', current_setting('test.token')), 'refresh_token.refused ann - {"code": "session_expired"}', 'BR-230: one of a session that has ended');
@@ -125,8 +126,8 @@ select is(pg_temp.events_of('mia', 'select api.enrol_mfa(pg_temp.sealed(), pg_te
 select is(pg_temp.events_of('mia', 'select api.confirm_mfa(0)'), 'mfa.failed mia mia {"reason": "wrong_code"}', 'BR-230: a wrong code of it');
 select is(pg_temp.events_of('mia', 'select api.confirm_mfa(pg_temp.step())'), 'mfa.confirmed mia mia', 'BR-230: the right one');
 select is(pg_temp.events_of('mia', 'select api.disable_mfa(pg_temp.hash(%L), pg_temp.step())', 'a'), 'mfa.failed mia mia {"reason": "used_code"}', 'BR-230: a used one');
-update app.recovery_codes set code_hash = private.recovery_digest(user_id, 'aaaa-aaaa-aaaa') where id = (select c.id from app.recovery_codes c where c.user_id = pg_temp.id('mia') limit 1);
-select is(pg_temp.events_of('mia', 'select api.renew_recovery_codes(pg_temp.hash(%L), recovery_code => $$aaaa-aaaa-aaaa$$)', 'a'), 'recovery_code.used mia mia {"left": 9}; recovery_codes.renewed mia mia', 'BR-230: a recovery code, and new ones');
+update app.recovery_codes set code_hash = private.recovery_digest(user_id, 'aaaaa-aaaaa-aaaaa-aaaaa-aaaaa') where id = (select c.id from app.recovery_codes c where c.user_id = pg_temp.id('mia') limit 1);
+select is(pg_temp.events_of('mia', 'select api.renew_recovery_codes(pg_temp.hash(%L), recovery_code => $$aaaaa-aaaaa-aaaaa-aaaaa-aaaaa$$)', 'a'), 'recovery_code.used mia mia {"left": 9}; recovery_codes.renewed mia mia', 'BR-230: a recovery code, and new ones');
 select is(pg_temp.events_of(null, 'select api.login(%L, pg_temp.hash($$a$$))', 'mia'), null, 'a password that is not enough is no sign-in yet');
 select is((select l.action from audit.audit_logs l order by l.id desc limit 1), 'login_challenges.inserted', 'but a change of rows');
 select is(pg_temp.events_of('root', 'select api.reset_user_mfa(%L)', pg_temp.id('mia')::text), 'mfa.disabled mia root', 'BR-230: a second factor that is taken away');

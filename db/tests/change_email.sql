@@ -1,7 +1,7 @@
 -- An address changes when its new owner has read a mail there. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(37);
+select plan(42);
 \ir people.psql
 do $$ begin perform pg_temp.person('ann'), pg_temp.person('bob'), pg_temp.person('cid'), pg_temp.person('dan'), pg_temp.person('helper', 'support'); update app.rate_limit_policies set quota = 1000; end $$;
 
@@ -38,6 +38,31 @@ select is((select count(*) from pg_temp.mails('email_already_used', 'Ann@Example
 select is((select count(*) from pg_temp.mails('verify_email', 'ANN@example.net')), 0::bigint, 'and no token is mailed');
 select is(pg_temp.email('cid'), 'cid@example.org', 'nothing has changed');
 
+-- What the person who asks can see: their export, their activity, what becomes of an older token
+create function pg_temp.seen_by(name text) returns jsonb language plpgsql as $$
+declare
+  v_export api.personal_data;
+begin
+  perform set_config('request.session', (select p.secret from people p where p.name = $1), true);
+  v_export := api.export_me();
+  return jsonb_build_array(
+    (select jsonb_agg(t - '{id,user_id,email,created_at,expires_at,revoked_at}'::text[] || jsonb_build_object('revoked', t ->> 'revoked_at' is not null) order by t ->> 'created_at')
+     from jsonb_array_elements(v_export.data -> 'email_verification_tokens') t),
+    (select jsonb_agg(o - '{id,user_id,recipient,created_at,next_attempt_at}'::text[] order by o ->> 'created_at') from jsonb_array_elements(v_export.data -> 'outbox') o),
+    (select jsonb_agg((l -> 'action', l -> 'changed_fields', l #> '{new_values,template}') order by l -> 'id') from jsonb_array_elements(v_export.events) l where l ->> 'action' <> 'login.failed'),
+    (select jsonb_agg(a.action order by a.occurred_at, a.action) from unnest((api.list_my_activity(null, 100)).items) a));
+end
+$$;
+do $$ begin
+  perform pg_temp.person(n) from unnest('{fay,gus}'::text[]) n;
+  perform pg_temp.change('fay', 'fay@example.net'), pg_temp.change('gus', 'gus@example.net');
+  perform set_config('test.older', pg_temp.token('verify_email', 'fay@example.net'), true);
+  perform pg_temp.change('fay', 'ann@EXAMPLE.net'), pg_temp.change('gus', 'free@example.net');
+end $$;
+select is(pg_temp.seen_by('fay'), pg_temp.seen_by('gus'), 'BR-014: to ask for a taken address leaves what to ask for a free one does');
+select is((select string_agg(o.recipient, ' ' order by o.recipient) from app.outbox o where o.user_id = pg_temp.id('fay') and o.template = 'verify_email'), 'ann@EXAMPLE.net fay@example.net', 'BR-014: and shows the address as it was asked for');
+select is(pg_temp.outcome(null, 'select api.verify_email(%L)', current_setting('test.older')), 'token_invalid', 'BR-014: an older token dies with either');
+
 -- Taken between the request and the verification
 select is(pg_temp.change('cid', 'race@example.org'), 'ok', 'two people want the same free address');
 select is(pg_temp.change('dan', 'race@example.org'), 'ok', 'both are asked to verify it');
@@ -68,6 +93,11 @@ select is(pg_temp.outcome('helper', format('update app.users set email = %L wher
 select is(pg_temp.change('ann', 'ANN@EXAMPLE.NET'), 'ok', 'one''s own address can be written differently');
 select is(pg_temp.outcome(null, 'select api.verify_email(%L)', pg_temp.token('verify_email', 'ANN@EXAMPLE.NET')), 'ok', 'which is verified like any other');
 select is(pg_temp.email('ann'), 'ANN@EXAMPLE.NET', 'BR-004: an address is kept as it was written');
+
+-- An owner who is erased while the mail to them waits
+do $$ begin perform pg_temp.change('gus', 'Fay@example.org'), private.erase_account(pg_temp.id('fay'), 'request'); end $$;
+select is_empty($$select from app.outbox o where concat(o.recipient, o.payload ->> 'recipient') ~* 'fay@example\.org'$$, 'BR-303: the mail to an owner who is erased goes nowhere');
+select is((select (o.failed_at is not null)::text || o.last_error from app.outbox o where o.user_id = pg_temp.id('gus') order by o.failed_at limit 1), 'trueits recipient was erased', 'and is on record as given up');
 
 -- The limit
 update app.rate_limit_policies set quota = 1 where name = 'mail';

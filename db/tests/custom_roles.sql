@@ -1,7 +1,7 @@
 -- Roles are made, changed, dropped, granted and taken away by whoever may. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(69);
+select plan(71);
 \ir people.psql
 do $$ begin
   perform pg_temp.person('root', 'admin'), pg_temp.person('ann'), pg_temp.person('bob'), pg_temp.person('editor');
@@ -34,6 +34,8 @@ select is(pg_temp.permissions('readers'), 'audit:read users:read', 'the new set 
 select is(pg_temp.outcome('root', $$select (api.update_role('readers', description => 'Reads all')).permissions$$), '{audit:read,users:read}', 'a description is changed alone');
 select is(pg_temp.outcome('editor', $$select api.update_role('readers', '{users:read}')$$), 'above_own_permissions', 'BR-502: nobody changes a role that allows more than they may');
 select is(pg_temp.outcome('editor', $$select api.update_role('readers2', '{users:read,audit:read}')$$), 'above_own_permissions', 'BR-502: nor adds what they may not');
+select is(pg_temp.outcome('editor', $$select api.update_role('readers', description => 'For everybody')$$), 'above_own_permissions', 'BR-502: nor describes it');
+select is((select r.description::text from app.roles r where r.name = 'readers'), 'Reads all', 'which stays as it was');
 select is(pg_temp.permissions('readers2'), 'users:read', 'of a refused change nothing is left');
 select is(pg_temp.outcome('editor', $$select api.update_role('editors', '{users:read,roles:write,roles:assign,users:delete}')$$), 'above_own_permissions', 'BR-502: nobody raises themselves through a role that they hold');
 select is(pg_temp.outcome('root', $$select api.update_role('readers', '{pigs:fly}')$$), 'unknown_permission', 'a new permission has to exist');

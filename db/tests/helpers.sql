@@ -2,21 +2,9 @@
 -- How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(97);
+select plan(111);
 
--- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
-create function pg_temp.outcome(statement text) returns text language plpgsql as $$
-declare
-  v_code text;
-begin
-  perform set_config('response.problem', '', true);
-  execute statement;
-  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
-exception when others then
-  get stacked diagnostics v_code = pg_exception_detail;
-  return case when sqlstate like 'UM%' then v_code else sqlstate end;
-end
-$$;
+\ir outcome.psql
 
 -- now()
 select ok(abs(extract(epoch from private.now() - clock_timestamp())) < 1, 'the clock tells the real time');
@@ -43,6 +31,11 @@ select is(private.fold(U&'ﬁ\FF21\FF22'), 'fiab', 'compatibility forms fold');
 select is(private.fold(U&'e\0301'), private.fold(U&'\00C9'), 'a letter with its accent apart is the same letter');
 select is(private.fold('ΝΙΚΟΣ@example.gr'), private.fold('νικος@example.gr'), 'BR-001: a sigma at the end of a word is one');
 select is(private.fold('straße') = private.fold('strasse'), false, 'different letters stay different');
+select is(private.fold(U&'\0130'), U&'i\0307', 'BR-001: a capital I with its dot is no i without one more, whatever the locale of the server');
+select is(private.fold(U&'ann@post\3002example.jp'), 'ann@post.example.jp', 'BR-001: the full stop of Chinese and Japanese is a dot');
+select is_empty(
+  $$select to_hex(c) from generate_series(1, x'10ffff'::integer) c where c not between x'd800'::integer and x'dfff'::integer and private.fold(private.fold(chr(c))) <> private.fold(chr(c))$$,
+  'no character folds further the second time');
 select is(private.fold(null), null, 'nothing folds to nothing');
 select is(private.fold(private.fold(U&'\212B\01C4ﷺ')), private.fold(U&'\212B\01C4ﷺ'), 'to fold twice changes nothing');
 
@@ -114,6 +107,10 @@ from (values
   ('password_hash', '$2b$12$' || repeat('a', 53), 'ok'), ('password_hash', '$2b$11$' || repeat('a', 53), '23514'), ('password_hash', 'plain text', '23514'),
   ('password_hash', '$argon2id$v=19$m=19456,t=2,p=1$' || repeat('a', 22) || '$' || repeat('a', 43), 'ok'),
   ('password_hash', '$argon2i$v=19$m=19456,t=2,p=1$' || repeat('a', 22) || '$' || repeat('a', 43), '23514'),
+  ('api_key_name', 'Backups', 'ok'), ('api_key_name', U&'\202Ekcab', '23514'),
+  ('web_url', 'https://example.org', 'ok'), ('web_url', 'https://example.org:8443/a/b@c.png?x=y#z', 'ok'), ('web_url', 'https://bücher.example?x', 'ok'),
+  ('web_url', 'https://example.org@example.net/', '23514'), ('web_url', 'https://example.net\@example.org/', '23514'), ('web_url', 'https:///x', '23514'),
+  ('web_url', 'https://', '23514'), ('web_url', U&'https://example.org/\202Egnp', '23514'), ('web_url', 'javascript:alert(1)', '23514'),
   ('metadata', '[]', '23514'), ('web_url', 'http://example.org', '23514'), ('page_size', '101', '23514')) t (domain, value, outcome);
 
 select * from finish();

@@ -9,19 +9,7 @@ create function pg_temp.argon2(name text, memory integer default 19456, passes i
   $$ select format('$argon2id$v=19$m=%s,t=%s,p=1$%s$%s', memory, passes, repeat('s', 22), rpad(name, 43, 'x')) $$;
 create function pg_temp.id(name text) returns uuid language sql security definer as
   $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
--- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
-create function pg_temp.outcome(statement text) returns text language plpgsql as $$
-declare
-  v_code text;
-begin
-  perform set_config('response.problem', '', true);
-  execute statement;
-  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
-exception when others then
-  get stacked diagnostics v_code = pg_exception_detail;
-  return case when sqlstate like 'UM%' then v_code else sqlstate end;
-end
-$$;
+\ir outcome.psql
 -- What comes of one row: its code, and the message where there is one.
 create function pg_temp.row(content text) returns text language sql as
   $$ select concat_ws(' - ', r.code, r.message) from admin.import_users('{1}', array[content]) r $$;

@@ -172,6 +172,7 @@ select pg_temp.lint('a policy that lets somebody write looks at the row or at wh
   'create policy bad on app.users for update to roster_user using (id is not null) with check (1 = 1)', 'app.users bad',
   '{"app.settings settings_dba": "operators change settings, within the table''s limits and on record",
     "app.rate_limit_policies rate_limit_policies_dba": "operators change limits, within the table''s limits and on record",
+    "app.roles roles_dba": "operators say of which roles a second factor is required; the column is granted alone",
     "app.jobs jobs_dba": "operators change when a job runs; the columns are granted one by one"}');
 
 -- Views
@@ -241,11 +242,13 @@ select pg_temp.lint('a request calls functions with their owner''s rights in sch
     "private.has_permission roster_user": "policies: what one may",
     "private.lock_own_account roster_user": "one''s own account, for the length of a transaction",
     "private.make_cursor roster_user": "signs where a list goes on; says nothing of the key",
+    "private.needs_second_factor roster_user": "whether the operator''s rule applies to an account, which the settings do not tell a request",
     "private.read_cursor roster_user": "checks what make_cursor signed",
     "private.now roster_anonymous": "the time",
     "private.now roster_user": "the time",
     "private.refuse roster_anonymous": "only refuses",
-    "private.refuse roster_user": "only refuses"}');
+    "private.refuse roster_user": "only refuses",
+    "private.show_second_factor roster_user": "one''s own second factor; a wrong code is counted"}');
 select pg_temp.lint('a function composes SQL only where the tables are not known beforehand',
   $$select schema || '.' || name from our_functions where code ~* '\mexecute\M'$$,
   $$create function app.bad(t text) returns void language plpgsql set search_path = pg_catalog, pg_temp as 'begin execute t; end'$$, 'app.bad',

@@ -1,7 +1,7 @@
 -- Tokens that travel by mail: verification, reset, invitation. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(79);
+select plan(84);
 \ir people.psql
 
 create function pg_temp.status(name text) returns text language sql as $$ select u.status::text from app.users u where u.id = pg_temp.id($1) $$;
@@ -157,6 +157,34 @@ do $$ begin
 end $$;
 select is((select count(*) from pg_temp.mails('reset_password', 'fay@example.org')), 5::bigint, 'BR-407: nor many a day, however patient one is');
 select is_empty($$select from app.rate_limits r where r.subject ~ 'example|fay'$$, 'the counter does not name the recipient');
+
+-- Others who use the limit up
+create function pg_temp.ask(route text, times integer) returns bigint language plpgsql as $$
+begin
+  for i in 1 .. times loop
+    assert pg_temp.outcome(null, format('select api.%I(%L)', route, 'kim@example.org')) = 'ok';
+  end loop;
+  return (select count(*) from pg_temp.mails('reset_password', 'kim@example.org'));
+end
+$$;
+update app.rate_limit_policies set quota = 2 where name = 'mail';
+do $$ begin perform pg_temp.person('kim'), pg_temp.ask('request_email_verification', 5); end $$;
+select is(pg_temp.ask('forgot_password', 1), 1::bigint, 'BR-407: requests for another kind of mail use up no reset');
+select is(pg_temp.ask('forgot_password', 5), 2::bigint, 'BR-407: those for resets do');
+insert into app.login_sources (user_id, source, last_login_at) values (pg_temp.id('kim'), '198.51.100.7', private.now());
+select is(pg_temp.ask('forgot_password', 1), 3::bigint, 'BR-407: but not where somebody has signed in from before');
+select is(pg_temp.ask('forgot_password', 5), 4::bigint, 'BR-407: which has a limit of its own');
+
+create function pg_temp.register_and_leave(times integer) returns bigint language plpgsql as $$
+begin
+  for i in 1 .. times loop
+    perform pg_temp.outcome(null, format('select api.register(%L, %L, %L, true)', 'lea@example.org', 'lea', pg_temp.hash('a')));
+    perform private.change_status(private.find_user('lea'), 'delete');
+  end loop;
+  return (select count(*) from pg_temp.mails('verify_email', 'lea@example.org'));
+end
+$$;
+select is(pg_temp.register_and_leave(5), 2::bigint, 'BR-407: who registers an address again and again makes no more mails than that');
 
 -- An invitation that was too old
 do $$ begin

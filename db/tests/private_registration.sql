@@ -1,7 +1,7 @@
 -- Where registration is private nobody learns who has an account. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(20);
+select plan(29);
 \ir people.psql
 do $$ begin
   perform pg_temp.person('ann');
@@ -23,15 +23,24 @@ select is((select count(*) from pg_temp.mails('verify_email', 'eve@example.org')
 select is((select c.purpose::text from app.consents c where c.user_id = pg_temp.id('eve')), 'data_processing', 'the consent is on record');
 select is(pg_temp.register('ANN@example.org', 'fay'), 'ok 202 {"Answer-After": "250"}', 'BR-017: a taken address gets the same answer');
 select is((select count(*) from pg_temp.mails('email_already_used', 'ann@example.org')), 1::bigint, 'BR-017: its owner is told by mail, at the address as they wrote it');
-select is(private.find_user('fay'), null, 'no account is made');
+select matches((select u.email::text from app.users u where u.username = 'fay' and u.password_hash is null), '^nobody-[-0-9a-f]{36}@nobody\.invalid$', 'no account of anybody is made, but the name is taken');
 select is(pg_temp.register('gil@example.org', 'ANN'), 'ok 202 {"Answer-After": "250"}', 'BR-017: a taken username gets the same answer');
-select is((select m ->> 'username' from pg_temp.mails('username_already_used', 'gil@example.org') m), 'ANN', 'BR-017: and its mail says which name is taken');
+select is((select array_agg(m ->> 'username') from pg_temp.mails('username_already_used', 'gil@example.org') m), '{null}', 'BR-017: and a mail says so, without the word that a stranger chose');
 select is(private.find_user('gil@example.org'), null, 'no account is made for that either');
 select is(pg_temp.register('ann@example.org', 'ann'), 'ok 202 {"Answer-After": "250"}', 'BR-017: both taken gets the same answer');
-select is((select count(*) from app.users), 2::bigint, 'and leaves nothing');
--- Whoever registers Ann's address with a new name, and then the name once more with an address of their own, learns nothing:
+select is((select count(*) from app.users u where u.email not like '%.invalid'), 2::bigint, 'and leaves nothing');
+-- Whoever registers Ann's address with a new name, and then tries the name, learns nothing:
 select is(pg_temp.register('ann@example.org', 'probe'), pg_temp.register('probe1@example.org', 'probe'), 'BR-017: a name that was tried with a taken address');
 select is(pg_temp.register('free@example.org', 'probe2'), pg_temp.register('probe2@example.org', 'probe2'), 'BR-017: looks like one that was tried with a free address');
+select is((select count(*) from pg_temp.mails('username_already_used', address)), 1::bigint, format('BR-017: also in the mail to %s, who tries it', address))
+from unnest('{probe1@example.org,probe2@example.org}'::text[]) address;
+update app.users set is_email_verified = true, status = 'active' where username = 'eve';
+do $$ begin perform pg_temp.sign_in('eve'); end $$;
+select is(pg_temp.outcome('eve', format('select api.update_me(%L, username => %L)', '{username}', name)), 'username_taken', format('BR-017: and for who renames their own account to %s', name))
+from unnest('{probe,probe2}'::text[]) name;
+select is(pg_temp.outcome(null, format('select api.login(%L, %L)', identifier, pg_temp.hash('x'))), 'invalid_credentials', format('BR-017: and who then signs in as %s is refused', identifier))
+from unnest('{ann@example.org,free@example.org,probe,probe2}'::text[]) identifier;
+select is((select string_agg(distinct l.details ->> 'reason', ' ') from audit.audit_logs l where l.action = 'login.failed' and l.user_id = pg_temp.id('free@example.org')), 'unverified', 'BR-017: where the password is right, for want of a verified address');
 
 select is(pg_temp.outcome(null, format('select api.register(%L, %L, %L, false)', 'hal@example.org', 'hal', pg_temp.hash('x'))), 'consent_required', 'BR-005: consent is needed here too');
 do $$ begin

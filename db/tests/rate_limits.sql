@@ -3,19 +3,7 @@ begin;
 set local search_path = pg_catalog, public;
 select plan(37);
 
--- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
-create function pg_temp.outcome(statement text) returns text language plpgsql as $$
-declare
-  v_code text;
-begin
-  perform set_config('response.problem', '', true);
-  execute statement;
-  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
-exception when others then
-  get stacked diagnostics v_code = pg_exception_detail;
-  return case when sqlstate like 'UM%' then v_code else sqlstate end;
-end
-$$;
+\ir outcome.psql
 
 -- `at` sets the clock to a moment after the start of a minute; `ask` asks so many times and returns how many were let through.
 create procedure pg_temp.at(elapsed interval) language sql as

@@ -1,46 +1,9 @@
 -- Refresh tokens: rotation, the retry of a lost answer, and theft. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(50);
+select plan(53);
 
--- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
-create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
-create function pg_temp.person(name text) returns uuid language sql as
-  $$ select (api.register(name || '@example.org', name, pg_temp.hash(name), true)).id $$;
-create function pg_temp.id(name text) returns uuid language sql security definer as
-  $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
-create procedure pg_temp.be(name text) language plpgsql as $$
-begin
-  perform set_config('role', 'none', true), set_config('request.session', '', true);
-  if be.name is not null then
-    perform api.login(be.name, pg_temp.hash(be.name));
-    perform set_config('role', 'roster_user', true);
-  end if;
-end
-$$;
-do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "user_agent": "tests", "request_id": "request-1"}', true); end $$;
-
--- A sign-in as JSON, with the secret that its access token would carry.
-create function pg_temp.sign_in(name text, device text default null) returns jsonb language plpgsql as $$
-begin
-  return to_jsonb(api.login(sign_in.name, pg_temp.hash(sign_in.name), sign_in.device))
-         || jsonb_build_object('secret', current_setting('response.claims')::jsonb ->> 'sid');
-end
-$$;
-
--- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
-create function pg_temp.outcome(statement text) returns text language plpgsql as $$
-declare
-  v_code text;
-begin
-  perform set_config('response.problem', '', true);
-  execute statement;
-  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
-exception when others then
-  get stacked diagnostics v_code = pg_exception_detail;
-  return case when sqlstate like 'UM%' then v_code else sqlstate end;
-end
-$$;
+\ir callers.psql
 
 -- A refresh as JSON; its problem's code where it is refused.
 create function pg_temp.refresh(token text) returns jsonb language plpgsql as $$
@@ -88,6 +51,8 @@ select is((select reply - 'expires_in' from kept where name = 'again'), (select 
 select is((select count(*) from app.refresh_tokens), 2::bigint, 'and makes no further token');
 update private.clock set shift = shift + '9 seconds';
 select is(pg_temp.refresh(pg_temp.token('first')) ->> 'refresh_token', pg_temp.token('second'), 'also after nine seconds');
+select is((select count(*) from audit.audit_logs where action = 'refresh_token.retried' and user_id = pg_temp.id('ann')
+    and details ->> 'session_id' = pg_temp.kept('first', 'session_id')), 2::bigint, 'BR-103: and the log has each retry');
 insert into kept values ('third', pg_temp.refresh(pg_temp.token('second')));
 select is((pg_temp.stored('first')).successor_salt, null, 'a refresh erases the salt before the last');
 
@@ -107,6 +72,16 @@ do $$ begin perform pg_temp.refresh(pg_temp.token('late')); end $$;
 update private.clock set shift = shift + '10 seconds';
 select is(pg_temp.refresh(pg_temp.token('late')) ->> 'code', 'token_reused', 'BR-103: a retry after ten seconds is theft');
 select is(pg_temp.live('other'), 1::bigint, 'another session of the person lives on');
+insert into kept values ('moved', pg_temp.sign_in('ann')), ('copied', pg_temp.sign_in('ann'));
+do $$ begin
+  perform pg_temp.refresh(pg_temp.token('moved')), pg_temp.refresh(pg_temp.token('copied'));
+  perform set_config('test.context', current_setting('request.context'), true);
+  perform set_config('request.context', (current_setting('request.context')::jsonb || '{"address": "203.0.113.9"}')::text, true);
+end $$;
+select is(pg_temp.refresh(pg_temp.token('moved')) ->> 'code', null, 'BR-103: a retry may come from another address, where a network was lost');
+do $$ begin perform set_config('request.context', (current_setting('request.context')::jsonb || '{"user_agent": "another"}')::text, true); end $$;
+select is(pg_temp.refresh(pg_temp.token('copied')) ->> 'code', 'token_reused', 'BR-103: but not from another client: that is theft, however soon');
+do $$ begin perform set_config('request.context', current_setting('test.context'), true); end $$;
 update app.settings set refresh_retry_grace = '0';
 insert into kept values ('strict', pg_temp.sign_in('ann'));
 do $$ begin perform pg_temp.refresh(pg_temp.token('strict')); end $$;

@@ -1,38 +1,9 @@
 -- New accounts. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(29);
+select plan(41);
 
--- People: `person` registers one, `id` finds one, `be` signs one in and makes this session a request of theirs.
-create function pg_temp.hash(name text) returns text language sql as $$ select '$2b$12$' || rpad(name, 53, '.') $$;
-create function pg_temp.person(name text) returns uuid language sql as
-  $$ select (api.register(name || '@example.org', name, pg_temp.hash(name), true)).id $$;
-create function pg_temp.id(name text) returns uuid language sql security definer as
-  $$ select u.id from app.users u where u.username = name order by u.deleted_at nulls first limit 1 $$;
-create procedure pg_temp.be(name text) language plpgsql as $$
-begin
-  perform set_config('role', 'none', true), set_config('request.session', '', true);
-  if be.name is not null then
-    perform api.login(be.name, pg_temp.hash(be.name));
-    perform set_config('role', 'roster_user', true);
-  end if;
-end
-$$;
-do $$ begin perform set_config('request.context', '{"address": "192.0.2.7", "user_agent": "tests", "request_id": "request-1"}', true); end $$;
-
--- What a statement ends with: ok, the code of its problem, or an SQLSTATE.
-create function pg_temp.outcome(statement text) returns text language plpgsql as $$
-declare
-  v_code text;
-begin
-  perform set_config('response.problem', '', true);
-  execute statement;
-  return coalesce(nullif(current_setting('response.problem'), '')::jsonb ->> 'code', 'ok');
-exception when others then
-  get stacked diagnostics v_code = pg_exception_detail;
-  return case when sqlstate like 'UM%' then v_code else sqlstate end;
-end
-$$;
+\ir callers.psql
 
 -- What a registration makes
 create temp table made as
@@ -69,6 +40,11 @@ select is((select count(*) from audit.audit_logs where action = 'account.registe
 
 -- Addresses
 select is((select (api.register(U&'e\0301ve@example.org', 'eve', pg_temp.hash('eve'), true)).email), U&'\00E9ve@example.org', 'BR-004: an address is stored in its composed form');
+select is((select (api.register(U&'\FF46\FF41\FF59@\FF45xample.org', 'fay', pg_temp.hash('fay'), true)).email), 'fay@example.org', 'BR-004: and in the letters that others mean by it, so that mail reaches its owner');
+select is(pg_temp.outcome(format('select api.register(%L, %L, %L, true)', U&'gil' || sign || 'x@example.org', 'gil', pg_temp.hash('g'))), '23514', format('a letter that stands for a sign is refused: %s', sign))
+from unnest(array[U&'\FF20', U&'\FF1C', U&'\FF0C', U&'\2474', U&'\FDFA']) sign;
+select is(pg_temp.outcome(format('select api.register(%L, %L, %L, true)', 'ann' || sign || '@example.org', 'annie', pg_temp.hash('a'))), '23514', format('BR-004: an address has no invisible character, and is no code for another: %s', to_hex(ascii(sign))))
+from unnest(array['=?', U&'\200B', U&'\FFF9', U&'\+01BCA0', U&'\+01D173', U&'\+0E0041']) sign;
 update app.users set status = 'deleted', deleted_at = now() where username = 'Ann';
 select is(pg_temp.outcome($$select api.register('ann@example.org', 'ann', pg_temp.hash('c'), true)$$), 'ok', 'BR-010: address and name of a deleted account are free');
 

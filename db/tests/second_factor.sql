@@ -2,7 +2,7 @@
 -- conventions.sql. The service checks codes and tells which time step they belong to; here the steps are given directly.
 begin;
 set local search_path = pg_catalog, public;
-select plan(93);
+select plan(97);
 \ir people.psql
 
 create function pg_temp.sealed() returns text language sql as $$ select '0123456789abcdef.' || repeat('A', 64) $$;
@@ -46,14 +46,14 @@ select is(pg_temp.outcome('bob', format('select api.confirm_mfa(%s)', pg_temp.st
 insert into kept select 'session', s.id from app.sessions s where s.user_id = pg_temp.id('ann') and s.revoked_at is null order by s.created_at limit 1;
 insert into codes select 'ann', o.n, o.code from regexp_split_to_table(translate(pg_temp.outcome('ann', format('select api.confirm_mfa(%s)', pg_temp.step())), '(){}"', ''), ',') with ordinality o (code, n);
 select is((select count(distinct code) from codes), 10::bigint, 'BR-144: a confirmation answers with ten recovery codes');
-select is((select count(*) from codes where code !~ '^[0-9a-hjkmnp-tv-z]{4}-[0-9a-hjkmnp-tv-z]{4}-[0-9a-hjkmnp-tv-z]{4}$'), 0::bigint, 'of twelve letters and digits that nobody mixes up');
+select is((select count(*) from codes where code !~ '^([0-9a-hjkmnp-tv-z]{5}-){4}[0-9a-hjkmnp-tv-z]{5}$'), 0::bigint, 'BR-144: of 25 letters and digits that nobody mixes up, 125 random bits');
 select is((select count(*) from app.recovery_codes r, codes c where r.code_hash in (private.digest(c.code), private.keyed_digest(c.code))), 0::bigint, 'BR-144: of which keyed digests are stored, bound to the account');
 select is((select array_agg(s.id::text) from app.sessions s where s.user_id = pg_temp.id('ann') and s.revoked_at is null), array[(select value from kept where name = 'session')],
   'BR-146: every other session ends, since it has not passed the factor');
 select is((select s.methods from app.sessions s where s.id::text = (select value from kept where name = 'session')), '{pwd,otp,mfa}', 'and this one has');
 select is((select count(*) from pg_temp.events('mfa.enrolled', 'ann')) || ' ' || (select count(*) from pg_temp.events('mfa.confirmed', 'ann')), '1 1', 'the log tells both steps');
 select is((select count(*) from pg_temp.mails('mfa_enabled', 'ann@example.org')), 1::bigint, 'and the owner is told');
-select is(pg_temp.outcome('ann', $$select api.enrol_mfa(pg_temp.sealed(), pg_temp.hash('a'))$$), 'second_factor_active', 'there is one factor at a time');
+select is(pg_temp.outcome('ann', $$select api.enrol_mfa(pg_temp.sealed(), pg_temp.hash('a'))$$), 'code_missing', 'BR-158: to put another app in its place takes the second factor');
 select is(pg_temp.outcome('ann', format('select api.confirm_mfa(%s)', pg_temp.step())), 'no_second_factor', 'and it is confirmed once');
 select is(pg_temp.outcome('ann', $$select (m.is_active, m.recovery_codes_left, m.methods)::text from api.get_mfa() m$$), '(t,10,"{pwd,otp,mfa}")', 'its owner sees that it is in force');
 select is(pg_temp.outcome('ann', $$select (api.get_me()).has_second_factor$$), 'true', 'so does the account');
@@ -145,9 +145,9 @@ do $$ begin perform pg_temp.known(true); end $$;
 select is(pg_temp.complete(pg_temp.challenge('ann'), pg_temp.step()), 'Bearer', 'BR-153: except from where somebody has signed in before');
 do $$ begin update app.totp_factors set failures = 20; perform pg_temp.known(false); end $$;
 select is((select count(*) from audit.audit_logs l where l.action = 'totp_factors.updated' and l.changed_fields && '{failures}'), 0::bigint, 'the count is no event of its own');
-do $$ begin perform private.issue_recovery_codes(pg_temp.id('ann')); update app.recovery_codes set code_hash = private.recovery_digest(user_id, 'aaaa-bbbb-cccc')
+do $$ begin perform private.issue_recovery_codes(pg_temp.id('ann')); update app.recovery_codes set code_hash = private.recovery_digest(user_id, 'aaaaa-bbbbb-ccccc-ddddd-eeeee')
   where id = (select id from app.recovery_codes where user_id = pg_temp.id('ann') limit 1); end $$;
-select is(pg_temp.complete(pg_temp.challenge('ann'), null, 'aaaa-bbbb-cccc'), 'Bearer', 'BR-153: a recovery code, which nobody guesses, is taken');
+select is(pg_temp.complete(pg_temp.challenge('ann'), null, 'aaaaa-bbbbb-ccccc-ddddd-eeeee'), 'Bearer', 'BR-153: a recovery code, which nobody guesses, is taken');
 select is((select f.failures from app.totp_factors f where f.user_id = pg_temp.id('ann')), 0, 'and ends the row as well');
 do $$ begin update app.settings set lock_everywhere_after_failures = default; end $$;
 
@@ -157,7 +157,7 @@ insert into kept values ('fifth', pg_temp.challenge('ann')), ('bob', pg_temp.id(
 call pg_temp.later('5 minutes');
 select is(pg_temp.complete((select value from kept where name = 'fifth'), pg_temp.step()), 'token_invalid', 'BR-142: a challenge works for five minutes');
 insert into kept values ('sixth', pg_temp.challenge('ann'));
-do $$ begin perform pg_temp.sign_in('ann'); perform pg_temp.outcome('ann', $s$select api.change_password(pg_temp.hash('a'), pg_temp.hash('a'))$s$); end $$;
+do $$ begin perform pg_temp.sign_in('ann'); perform pg_temp.outcome('ann', format($s$select api.change_password(pg_temp.hash('a'), pg_temp.hash('a'), false, %s)$s$, pg_temp.step(-1))); end $$;
 select is(pg_temp.complete((select value from kept where name = 'sixth'), pg_temp.step()), 'token_invalid', 'BR-149: it ends with a change of password');
 insert into kept values ('seventh', pg_temp.challenge('ann'));
 do $$ begin perform pg_temp.outcome('adam', format('select api.suspend_user(%L)', pg_temp.id('ann'))); perform pg_temp.outcome('adam', format('select api.reactivate_user(%L)', pg_temp.id('ann'))); end $$;
@@ -174,7 +174,19 @@ insert into app.password_reset_tokens (user_id, token_hash, expires_at) select p
 select is(pg_temp.outcome(null, $$select api.reset_password('bob', pg_temp.hash('a'))$$), 'ok', 'whoever owns the address takes over an account that somebody else registered');
 select is(pg_temp.outcome(null, $$select (api.login('bob', pg_temp.hash('a'))).token_type$$), 'Bearer', 'BR-150: and with it goes the second factor of who registered it');
 
+-- An address that is verified after a stranger has registered it
+do $$ begin perform pg_temp.person('eve'); end $$;
+update app.users set is_email_verified = false, status = 'inactive' where id = pg_temp.id('eve');
+insert into app.totp_factors (user_id, sealed_secret, confirmed_at, last_step) values (pg_temp.id('eve'), pg_temp.sealed(), private.now(), 1);
+do $$ begin perform private.send_email_verification(pg_temp.id('eve'), 'eve@example.org'); end $$;
+select is(pg_temp.outcome(null, 'select api.verify_email(%L)', pg_temp.token('verify_email', 'eve@example.org')), 'ok', 'whoever owns the address verifies it');
+insert into app.password_reset_tokens (user_id, token_hash, expires_at) select pg_temp.id('eve'), private.digest('eve'), private.now() + interval '1 hour';
+select is(pg_temp.outcome(null, $$select api.reset_password('eve', pg_temp.hash('b'))$$), 'ok', 'and sets a password by mail');
+select is(pg_temp.outcome(null, $$select (api.login('eve', pg_temp.hash('b'))).token_type$$), 'Bearer', 'BR-150: no second factor of who registered it keeps them out');
+select is((select count(*) from pg_temp.mails('mfa_disabled', 'eve@example.org')), 1::bigint, 'BR-147: and they are told');
+
 -- Taking it away
+call pg_temp.later();
 do $$ begin perform pg_temp.sign_in('ann'); end $$;
 select is(pg_temp.outcome('ann', $$select api.disable_mfa(pg_temp.hash('a'))$$), 'code_missing', 'BR-145: to disable it takes the second factor');
 select is(pg_temp.outcome('ann', $$select api.disable_mfa(pg_temp.hash('a'), 0)$$), 'second_factor_failed', 'a right one');

@@ -1,4 +1,5 @@
--- The same answer for everybody, in the same time. A lock does not stand in the way: this is the owner's way past it.
+-- The same answer for everybody, in the same time. A lock does not stand in the way: this is the owner's way past it. Nor do
+-- others who ask until the limit is reached: from where somebody has signed in before, requests count apart.
 -- Who has no password yet is invited (again).
 create or replace function api.forgot_password(email app.email) returns void
 language plpgsql
@@ -11,7 +12,7 @@ declare
 begin
   perform private.hide_duration('100 ms');
   v_account := private.lock_account(forgot_password.email);
-  if not private.count_mail(forgot_password.email) then
+  if not private.count_mail(forgot_password.email, kind => private.reset_kind(v_account.id)) then
     return;
   end if;
   perform audit.record_event('password.reset_requested', v_account.id);

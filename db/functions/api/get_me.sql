@@ -11,6 +11,7 @@ $$;
 comment on function api.get_me() is $$
 @http GET /v1/me
 @api_keys allowed
+@despite mfa_enrolment_required password_change_required
 
 Return the signed-in user.
 $$;

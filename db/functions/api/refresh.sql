@@ -41,6 +41,7 @@ begin
   else
     v_successor := private.successor_token(refresh.refresh_token, v_token.successor_salt);
     v_expiry := v_next.expires_at;
+    perform audit.record_event('refresh_token.retried', v_session.user_id, jsonb_build_object('session_id', v_session.id));
   end if;
   return private.session_reply(v_session, private.base64url(v_bytes), v_successor, v_expiry);
 end
@@ -51,8 +52,8 @@ comment on function api.refresh(app.token) is $$
 
 Exchange a refresh token for the next pair of tokens.
 
-Each refresh token works once. A client that lost the answer may present the same token again within ten seconds and
-gets the same successor. Anything else that presents a used token ends the session.
+Each refresh token works once. A client that lost the answer may present the same token again within ten seconds, with
+the same User-Agent, and gets the same successor. Anything else that presents a used token ends the session.
 $$;
 revoke all on function api.refresh(app.token) from public;
 grant execute on function api.refresh(app.token) to roster_anonymous;

@@ -10,8 +10,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_user_id uuid := private.reauthenticate_twice(verified_hash, verified_step, renew_recovery_codes.recovery_code);
+  v_user_id uuid := private.lock_own_account();
 begin
+  if not private.has_second_factor(v_user_id) then
+    perform private.fail('no_second_factor');
+  end if;
+  v_user_id := private.reauthenticate(verified_hash, verified_step, renew_recovery_codes.recovery_code);
   if v_user_id is null then
     return null;
   end if;

@@ -10,7 +10,7 @@ declare
 begin
   perform private.hide_duration('100 ms');
   v_account := private.lock_account(request_email_verification.email);
-  if not private.count_mail(request_email_verification.email) then
+  if not private.count_mail(request_email_verification.email, kind => 'verification') then
     return;
   end if;
   perform audit.record_event('email.verification_requested', v_account.id);

@@ -1,6 +1,10 @@
 -- Who can read the mailbox owns the account, alone: whoever registered the address before, or was signed in, is out.
 -- Who accepts an invitation begins, as at a registration, with consent.
-create or replace function api.reset_password(token app.token, password_hash app.password_hash, gdpr_consent boolean default false)
+create or replace function api.reset_password(
+  token app.token,
+  password_hash app.password_hash,
+  gdpr_consent boolean default false,
+  is_short app.password_is_short default false)
 returns void
 language plpgsql
 volatile
@@ -27,29 +31,25 @@ begin
     end if;
     perform private.declare_consent(v_account.id, 'data_processing', true);
   end if;
-  update app.users u set
-    password_hash = reset_password.password_hash, password_changed_at = private.now(),
+  if not v_account.is_email_verified then
+    perform private.confirm_email(v_account, v_account.email);
     -- Whoever registered the address before its owner may have verified a telephone of theirs.
-    is_phone_verified = u.is_phone_verified and u.is_email_verified
-  where u.id = v_account.id;
+    update app.users u set is_phone_verified = false where u.id = v_account.id;
+  end if;
+  perform private.store_password(v_account.id, reset_password.password_hash, is_short);
   perform private.forget_failed_logins(v_account.id);
   perform private.end_sessions(v_account.id, 'password_changed');
   perform private.revoke_mailed_tokens(v_account.id);
   perform private.revoke_api_keys(v_account.id);
-  if not v_account.is_email_verified then
-    perform private.confirm_email(v_account, v_account.email);
-    -- Theirs would be the second factor, too.
-    perform private.remove_second_factor(v_account);
-  end if;
   perform private.send_notice(v_account.id, 'password_changed');
   perform audit.record_event('password.reset', v_account.id, jsonb_build_object('purpose', v_token.purpose));
 end
 $$;
-comment on function api.reset_password(app.token, app.password_hash, boolean) is $$
+comment on function api.reset_password(app.token, app.password_hash, boolean, app.password_is_short) is $$
 @http POST /v1/auth/password/reset
 @errors 400:token_invalid password_unacceptable consent_required
 @rate_limit login
-@hash password into password_hash avoiding http.reset_rules(token)
+@hash password into password_hash marking is_short avoiding http.reset_rules(token)
 
 Set a new password with a mailed token, after a reset or an invitation.
 
@@ -57,5 +57,5 @@ All sessions end, all API keys are revoked, a lock ends, and the address counts 
 second factor stays and is asked for at the next login. To accept an invitation takes `gdpr_consent`, which is recorded as
 at a registration.
 $$;
-revoke all on function api.reset_password(app.token, app.password_hash, boolean) from public;
-grant execute on function api.reset_password(app.token, app.password_hash, boolean) to roster_anonymous, roster_user;
+revoke all on function api.reset_password(app.token, app.password_hash, boolean, app.password_is_short) from public;
+grant execute on function api.reset_password(app.token, app.password_hash, boolean, app.password_is_short) to roster_anonymous, roster_user;

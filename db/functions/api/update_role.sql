@@ -1,4 +1,5 @@
--- System roles keep their meaning: the product and its documents rely on them.
+-- System roles keep their meaning: the product and its documents rely on them. A role that allows more than the caller may
+-- is out of reach, its description too: who gives roles to people goes by it.
 create or replace function api.update_role(
   name app.role_name, permissions app.permission_name[] default null, description app.role_description default null,
   if_match text default null)
@@ -14,6 +15,7 @@ begin
   perform private.authorize('api.update_role(app.role_name,app.permission_name[],app.role_description,text)');
   v_role_id := private.lock_custom_role(update_role.name);
   perform private.check_match(if_match, (select r.version from app.roles r where r.id = v_role_id));
+  perform private.check_grantable(v_role_id, private.now());
   update app.roles r set
     description = coalesce(update_role.description, r.description), version = r.version + 1, updated_at = private.now()
   where r.id = v_role_id;

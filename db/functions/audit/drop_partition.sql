@@ -12,7 +12,7 @@ declare
   v_seal      audit.seals;
   v_end       timestamptz := (drop_partition.month + interval '1 month') at time zone 'UTC';
 begin
-  perform pg_advisory_xact_lock(hashtext('pgroster'), hashtext('seals'));
+  lock table audit.seals in share row exclusive mode;
   select p.* into v_partition from audit.partitions() p where p.month = drop_partition.month and not p.is_dropped;
   if v_partition.month is null then
     return 'missing';

@@ -35,6 +35,7 @@ as $$
     ('recovery_code.used',           'A recovery code stood in for the authenticator app.', 'left: how many are left'),
     ('recovery_codes.renewed',       'A person had new recovery codes made; the old ones stopped working.', null),
     ('refresh_token.refused',        'A refresh token was refused: unknown, expired, revoked, or of an ended session.', 'code: the problem that was answered'),
+    ('refresh_token.retried',        'The last used refresh token was presented again at once and got the same successor: an answer was lost, or somebody shares the session.', 'session_id: which'),
     ('refresh_token.reused',         'A used refresh token was presented again; its session was ended.', 'session_id: which'),
     ('request.rate_limited',         'A limit was reached, once a window however many requests follow.', 'policy: which limit'),
     ('request.refused',              'A request was not allowed: no session, no permission, no valid token.', 'code: the problem that was answered'),

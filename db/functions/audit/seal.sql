@@ -1,4 +1,5 @@
--- Nobody waits for it: it reads and appends, and where somebody else seals already it has nothing to do.
+-- Nobody waits for it: it reads and appends, and where somebody else seals already it has nothing to do. It locks the
+-- chain itself, which nobody else may: an advisory lock anybody with a login could take, and hold.
 create or replace function audit.seal(at timestamptz, max_rows integer) returns jsonb
 language plpgsql
 volatile
@@ -9,13 +10,17 @@ declare
   v_batch integer;
   v_rows  integer := 0;
 begin
-  if pg_try_advisory_xact_lock(hashtext('pgroster'), hashtext('seals')) then
-    loop
-      v_batch := audit.seal_batch(seal.at, least(10000, seal.max_rows - v_rows));
-      v_rows := v_rows + v_batch;
-      exit when v_batch = 0 or v_rows >= seal.max_rows;
-    end loop;
-  end if;
+  begin
+    lock table audit.seals in share row exclusive mode nowait;
+  exception
+    when lock_not_available then
+      return jsonb_build_object('rows', 0, 'more', false);
+  end;
+  loop
+    v_batch := audit.seal_batch(seal.at, least(10000, seal.max_rows - v_rows));
+    v_rows := v_rows + v_batch;
+    exit when v_batch = 0 or v_rows >= seal.max_rows;
+  end loop;
   return jsonb_build_object('rows', v_rows, 'more', v_rows >= seal.max_rows);
 end
 $$;

@@ -21,7 +21,9 @@ begin
       return query
         update app.outbox o set attempts = o.attempts + 1, next_attempt_at = v_now + interval '2 minutes'
         where o.id = v_message.id
-        returning o.id, o.attempts, o.channel, o.template, o.recipient, o.payload::jsonb, o.created_at;
+        -- What a message says is secret, also which one it is where that would tell whoever caused it something.
+        returning o.id, o.attempts, o.channel, coalesce(o.payload ->> 'template', o.template),
+                  coalesce(o.payload ->> 'recipient', o.recipient), o.payload::jsonb, o.created_at;
       return;
     end if;
     perform http.fail_message(v_message.id, v_message.attempts, v_reason, true);

@@ -1,6 +1,7 @@
 -- The door that every request passes, in the same statement as its operation: count it, resolve its session or API key,
 -- check the caller's right to the route, and whether the answer is known already. An API key opens what its scopes name,
--- and what says that it is for keys. It refuses by returning null, so that the count and the audit row commit.
+-- and what says that it is for keys; an account that lacks something, what says that it is open despite that. It refuses
+-- by returning null, so that the count and the audit row commit.
 create or replace function http.enter(route regprocedure, context jsonb) returns text
 language plpgsql
 volatile
@@ -11,6 +12,7 @@ declare
   v_tags    record := private.route_tags(enter.route);
   v_caller  record;
   v_refusal text;
+  v_lacks   text;
   v_role    text := case when context ?| '{session,api_key}' then 'roster_user' else 'roster_anonymous' end;
 begin
   perform set_config('request.context', (context - '{session,api_key,arguments,problem,idempotency_key,fingerprint}'::text[]
@@ -25,10 +27,13 @@ begin
   end if;
 
   v_caller := private.identify(context);
+  v_lacks := private.outstanding(v_caller.user_id);
   if v_caller.refusal is not null then
     v_refusal := v_caller.refusal;
   elsif not has_function_privilege(v_role, enter.route, 'execute') then
     v_refusal := case when v_role = 'roster_anonymous' then 'authentication_required' else 'forbidden' end;
+  elsif v_lacks <> all (coalesce(v_tags.despite, '{""}')) and not has_function_privilege('roster_anonymous', enter.route, 'execute') then
+    v_refusal := v_lacks;
   elsif v_tags.permission is not null and not private.has_permission(v_tags.permission) then
     v_refusal := 'forbidden';
   elsif v_tags.permission is null and v_tags.api_keys is null and private.is_api_key() then

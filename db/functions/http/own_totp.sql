@@ -9,6 +9,6 @@ begin
   return private.totp_facts(private.current_user_id());
 end
 $$;
-comment on function http.own_totp() is 'Sealed secret of the authenticator app of the user of this request, and the time steps to try; null without one.';
+comment on function http.own_totp() is 'Sealed secret of the authenticator app of the user of this request that is in force, and the time steps to try; null without one.';
 revoke all on function http.own_totp() from public;
 grant execute on function http.own_totp() to roster_authenticator;

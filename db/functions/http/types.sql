@@ -8,7 +8,6 @@ create or replace function http.types() returns table (
   base       oid,
   element    oid,
   modifier   integer,
-  not_null   boolean,
   checks     text[],
   labels     text[],
   attributes jsonb,
@@ -44,7 +43,6 @@ as $$
     nullif(t.typbasetype, 0),
     nullif(t.typelem, 0),
     nullif(t.typtypmod, -1),
-    t.typnotnull,
     array(select pg_get_expr(k.conbin, 0) from pg_constraint k
           where k.contypid = t.oid and k.contype = 'c' order by k.conname),
     array(select e.enumlabel::text from pg_enum e where e.enumtypid = t.oid order by e.enumsortorder),

@@ -1,4 +1,6 @@
--- An address that changes takes with it what was mailed to the old one, and the old one is told.
+-- An address that changes takes with it what was mailed to the old one, and the old one is told. A second factor that was
+-- there before anybody had shown that the address is theirs may be a stranger's who registered it: it would keep out for
+-- good who reads the mail, also after a reset of the password.
 create or replace function private.confirm_email(account app.users, email text) returns void
 language plpgsql
 volatile
@@ -10,14 +12,17 @@ declare
 begin
   if v_is_change then
     perform private.revoke_mailed_tokens(account.id);
-    perform private.send(account.id, 'email_changed', account.email, jsonb_build_object('new_email', confirm_email.email));
+    perform private.send_notice(account.id, 'email_changed', jsonb_build_object('new_email', confirm_email.email));
   end if;
+  perform audit.record_event(case when v_is_change then 'email.changed' else 'email.verified' end, account.id);
   update app.users u set
     email = confirm_email.email,
     is_email_verified = true,
     status = case when u.status = 'inactive' then 'active' else u.status end
   where u.id = account.id;
-  perform audit.record_event(case when v_is_change then 'email.changed' else 'email.verified' end, account.id);
+  if not account.is_email_verified then
+    perform private.remove_second_factor(account);
+  end if;
 exception
   when unique_violation then
     perform private.fail('email_taken');

@@ -1,13 +1,14 @@
 -- Many clients asking for messages to one person are one nuisance: the limit holds per recipient and per account as
--- well. It counts for whoever it is, so that an address without an account takes the same path.
-create or replace function private.count_mail(recipient text, is_told boolean default false) returns boolean
+-- well. It counts for whoever it is, so that an address without an account takes the same path. Each kind counts apart, or
+-- requests that mail nothing would use up the resets of whoever needs one.
+create or replace function private.count_mail(recipient text, is_told boolean default false, kind text default 'other') returns boolean
 language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_subject text := private.mail_subject(count_mail.recipient);
+  v_subject text := private.mail_subject(count_mail.recipient, kind);
   v_policy  text;
   v_count   record;
 begin
@@ -25,5 +26,5 @@ begin
   return v_count.is_allowed;
 end
 $$;
-comment on function private.count_mail(text, boolean) is 'Whether one more message to an address, a number or an account (its id) is within the limits `mail` and `mail_daily`. is_told: refuse if not; otherwise silent, since an answer would tell that the account exists.';
-revoke all on function private.count_mail(text, boolean) from public;
+comment on function private.count_mail(text, boolean, text) is 'Whether one more message of a kind to an address, a number or an account (its id) is within the limits `mail` and `mail_daily`. is_told: refuse if not; otherwise silent, since an answer would tell that the account exists.';
+revoke all on function private.count_mail(text, boolean, text) from public;

@@ -21,7 +21,7 @@ begin
   v_removed := private.remove_personal_rows(erase_account.user_id);
   update app.users u set
     email = format('erased-%s@erased.invalid', u.id), username = 'erased-' || right(replace(u.id::text, '-', ''), 24),
-    password_hash = null, password_changed_at = null, is_email_verified = false, is_phone_verified = false,
+    password_hash = null, has_short_password = false, password_changed_at = null, is_email_verified = false, is_phone_verified = false,
     failed_login_attempts = 0, locked_until = null, last_login_at = null, gdpr_consent_at = null,
     data_retention_until = null, suspended_at = null
   where u.id = erase_account.user_id;

@@ -9,7 +9,7 @@ as $$
 begin
   return exists (
     select from app.totp_factors f, app.settings s
-    where f.user_id = is_totp_exhausted.user_id and f.failures >= s.lock_everywhere_after_failures)
+    where f.user_id = is_totp_exhausted.user_id and f.confirmed_at is not null and f.failures >= s.lock_everywhere_after_failures)
   and not exists (
     select from app.login_sources l
     where l.user_id = is_totp_exhausted.user_id and l.source = private.login_source() and l.last_login_at is not null);

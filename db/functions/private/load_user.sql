@@ -9,6 +9,7 @@ declare
   v_user api.user;
 begin
   select u.id, u.email, u.username, u.status, u.is_email_verified, u.is_phone_verified, private.has_second_factor(u.id),
+         private.needs_second_factor(u.id),
          p.first_name, p.last_name, p.phone, coalesce(p.locale, 'en'), p.avatar_url, coalesce(p.metadata, '{}'),
          array(select r.name::text
                from app.user_roles ur

@@ -1,4 +1,5 @@
--- The reason goes into the audit log and never into the answer.
+-- The reason goes into the audit log and never into the answer. Where registration is private nobody signs in before the
+-- address is verified: to register somebody's address and then sign in would tell whether they had an account.
 create or replace function private.login_obstacle(account app.users, verified_hash text) returns text
 language plpgsql
 stable
@@ -17,7 +18,8 @@ begin
     when v_locked then 'locked'
     when account.password_hash is distinct from verified_hash or verified_hash is null then 'wrong_password'
     when account.status not in ('active', 'inactive') then account.status
-    when not account.is_email_verified and (select s.login_needs_verified_email from app.settings s) then 'unverified'
+    when not account.is_email_verified
+      and (select s.login_needs_verified_email or s.registration = 'private' from app.settings s) then 'unverified'
   end;
 end
 $$;

@@ -22,7 +22,7 @@ begin
   else
     v_obstacle := case when verified_step > 0 then 'used_code' else 'wrong_code' end;
     perform private.count_failed_login(account);
-    update app.totp_factors f set failures = f.failures + 1 where f.user_id = account.id and verified_step = 0;
+    update app.totp_factors f set failures = f.failures + 1 where f.user_id = account.id and f.confirmed_at is not null and verified_step = 0;
   end if;
   perform audit.record_event('mfa.failed', account.id, jsonb_build_object('reason', v_obstacle)),
           private.refuse('second_factor_failed');

@@ -1,4 +1,6 @@
--- The retry rule in one place: only the immediate predecessor of a still unused successor, and only for a moment.
+-- The retry rule in one place: only the immediate predecessor of a still unused successor, only for a moment, and only
+-- from a client that calls itself what the successor's does. Its address may be another: it is where a network was lost
+-- that answers get lost.
 create or replace function private.refresh_obstacle(
   session app.sessions, token app.refresh_tokens, successor app.refresh_tokens) returns text
 language plpgsql
@@ -17,7 +19,8 @@ begin
   elsif token.used_at is null then
     return case when token.revoked_at is not null or token.expires_at <= v_now then 'token_invalid' end;
   elsif token.successor_salt is not null and successor.used_at is null and successor.revoked_at is null
-    and v_now < token.used_at + (select s.refresh_retry_grace from app.settings s) then
+    and v_now < token.used_at + (select s.refresh_retry_grace from app.settings s)
+    and successor.device_fingerprint = private.device_fingerprint(session.device_name) then
     return null;
   end if;
   return 'token_reused';

@@ -1,5 +1,6 @@
--- The owner of a taken address learns by mail what the caller must not learn. A taken username is told by mail as well:
--- whoever registers an address and then tries the name again would otherwise see whether the first time made an account.
+-- The owner of a taken address learns by mail what the caller must not learn. The username is taken either way: whoever
+-- registers somebody's address and then tries the name with an address of their own, or in their own account, would
+-- otherwise see whether the first time made an account.
 create or replace function private.register_privately(
   email text, username text, password_hash text, first_name text, last_name text, phone text, locale text)
 returns api.user
@@ -23,12 +24,15 @@ begin
       get stacked diagnostics v_code = pg_exception_detail;
   end;
   v_owner := private.find_user(register_privately.email);
+  if v_owner is not null and v_code is not null then
+    perform private.hold_username(register_privately.username);
+  end if;
   if v_code is null or not private.count_mail(register_privately.email) then
     null;
   elsif v_owner is not null then
     perform private.send(v_owner, 'email_already_used', (select u.email from app.users u where u.id = v_owner));
   else
-    perform private.send(null, 'username_already_used', register_privately.email, jsonb_build_object('username', register_privately.username));
+    perform private.send(null, 'username_already_used', normalize(register_privately.email, NFKC));
   end if;
   perform set_config('response.status', '202', true);
   return null;

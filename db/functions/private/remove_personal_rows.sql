@@ -21,9 +21,13 @@ begin
   end loop;
   -- Answers that are kept to be given again to others show the person too.
   delete from app.idempotency_keys k where strpos(k.answer::text, remove_personal_rows.user_id::text) > 0;
-  -- Somebody whose registration failed by its username gets a mail that belongs to no account yet.
+  -- Somebody whose registration failed by its username gets a mail that belongs to no account yet, and whoever wants an
+  -- address that is taken causes one to its owner.
   delete from app.outbox o using app.users u
   where o.user_id is null and u.id = remove_personal_rows.user_id and private.fold(o.recipient) = u.email_key;
+  perform http.fail_message(o.id, o.attempts, 'its recipient was erased', true)
+  from app.outbox o join app.users u on private.fold(o.recipient) = u.email_key
+  where u.id = remove_personal_rows.user_id and o.next_attempt_at is not null;
   return v_removed;
 end
 $$;

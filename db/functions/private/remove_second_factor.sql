@@ -6,12 +6,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_confirmed_at timestamptz;
+  v_was_in_force boolean := private.has_second_factor(account.id);
 begin
-  delete from app.totp_factors f where f.user_id = account.id returning f.confirmed_at into v_confirmed_at;
+  delete from app.totp_factors f where f.user_id = account.id;
   delete from app.recovery_codes c where c.user_id = account.id;
   perform private.revoke_login_challenges(account.id);
-  if v_confirmed_at is null then
+  if not v_was_in_force then
     return false;
   end if;
   perform audit.record_event('mfa.disabled', account.id), private.send_notice(account.id, 'mfa_disabled');

@@ -6,7 +6,8 @@ as $$
 declare
   -- Generated columns are not computed yet before an update; the others are bookkeeping.
   c_unseen constant text[] := array[
-    'email_key', 'username_key', 'failed_login_attempts', 'locked_until', 'last_login_at', 'password_hash'];
+    'email_key', 'username_key', 'failed_login_attempts', 'locked_until', 'last_login_at', 'password_hash',
+    'has_short_password'];
 begin
   if (to_jsonb(new) - c_unseen) is distinct from (to_jsonb(old) - c_unseen) then
     new.version := old.version + 1;

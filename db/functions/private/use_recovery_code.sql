@@ -14,7 +14,7 @@ begin
   if not found then
     return false;
   end if;
-  update app.totp_factors f set failures = 0 where f.user_id = account.id and f.failures > 0;
+  update app.totp_factors f set failures = 0 where f.user_id = account.id and f.confirmed_at is not null and f.failures > 0;
   select count(*)::integer into v_left from app.recovery_codes c where c.user_id = account.id and c.used_at is null;
   perform audit.record_event('recovery_code.used', account.id, jsonb_build_object('left', v_left)),
           private.send_notice(account.id, 'recovery_code_used', jsonb_build_object('left', v_left));

@@ -12,7 +12,7 @@ declare
 begin
   select r.content into v_account
   from audit.rows_as_of('users', user_as_of.id, (
-    select coalesce(jsonb_object_agg(u.id, to_jsonb(u) - 'password_hash'), '{}')
+    select coalesce(jsonb_object_agg(u.id, to_jsonb(u) - '{password_hash,has_short_password}'::text[]), '{}')
     from app.users u where u.id = user_as_of.id), user_as_of.at) r;
   if v_account is null or (v_account ->> 'created_at')::timestamptz > user_as_of.at then
     perform private.fail('not_found');
