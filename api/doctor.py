@@ -239,4 +239,4 @@ def audit_trail(connection: psycopg.Connection) -> Check:
         return Check("audit code", "ok", "records, seals and verifies as in the sources")
     names = audit_code.named(differing)
     found = "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
-    return Check("audit code", "fail", found, "find out who did it, then: make migrate; docs/audit.md")
+    return Check("audit code", "fail", found, "find out who did it; docs/audit.md says what to do")

@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from api import ROOT
 from tests.databases import TestDatabase
@@ -239,6 +240,19 @@ def test_who_is_no_operator_is_told_so(run: Run, log: psycopg.Connection[Any], d
     """The commands run with the rights of the login, and say which it lacks."""
     done = run("head", dsn=database.api_dsn)
     assert (done.returncode, "roster_dba" in done.stderr) == (1, True)
+
+
+def test_an_auditor_needs_no_more_than_to_read(run: Run, log: psycopg.Connection[Any], database: TestDatabase) -> None:
+    """BR-218: verification and heads take a login of roster_auditor; to archive is for operators."""
+    log.execute("create role command_auditor login in role roster_auditor")
+    try:
+        dsn = make_conninfo(database.admin_dsn, user="command_auditor")
+        done = run("verify", dsn=dsn)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert run("head", dsn=dsn).returncode == 0
+        assert run("archive", dsn=dsn).returncode == 1
+    finally:
+        log.execute("drop role command_auditor")
 
 
 def test_a_log_without_seals_has_no_head(run: Run, database: TestDatabase) -> None:
