@@ -10,7 +10,7 @@ from typing import Literal
 
 import psycopg
 
-from api import migrate, outlets, serve, settings
+from api import audit_code, migrate, outlets, serve, settings
 from api.embedded import Server, running
 from api.mail import DeliveryError
 from api.servers import PROTECTION, check_migratable, check_server, connected, exposure, is_here, way
@@ -156,6 +156,7 @@ def database(server: Server) -> Iterator[Check]:
             yield clock(connection)
             yield partitions(connection)
             yield guard(connection)
+            yield audit_trail(connection)
 
 
 def transport(connection: psycopg.Connection) -> Check:
@@ -237,3 +238,15 @@ def guard(connection: psycopg.Connection) -> Check:
         return Check("audit guard", "ok", "event triggers keep the log closed to all but superusers")
     found = "no event triggers: whoever migrates, or may make roles, could open the log; its seals would tell"
     return Check("audit guard", "warn", found, "see docs/audit.md; a superuser can install them")
+
+
+def audit_trail(connection: psycopg.Connection) -> Check:
+    """Whether what records, seals and verifies the log is deployed as the sources have it."""
+    differing = audit_code.differing(connection)
+    if differing is None:
+        return Check("audit code", "ok", "not compared: db/fingerprint has no file for this PostgreSQL")
+    if not differing:
+        return Check("audit code", "ok", "records, seals and verifies as in the sources")
+    names = audit_code.named(differing)
+    found = "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
+    return Check("audit code", "fail", found, "find out who did it; docs/audit.md says what to do")

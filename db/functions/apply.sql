@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = '952d3ff2f9eab2186120e5b995e896e1e2ac0e1fb990b00c0834238e6b04ee1f';
+set local pgroster.functions_digest = '90a83040797dd1098f8d1bad9a227376d8dc7ac181b1e42c6272487e7615e6a0';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -198,6 +199,7 @@ set local role roster_audit_owner;
 \ir audit/unsealed.sql
 \ir audit/values_digest.sql
 \ir audit/verify.sql
+\ir audit/waiting.sql
 \ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/actions.sql
@@ -503,6 +505,7 @@ set local role roster_audit_owner;
 \ir audit/unsealed.sql
 \ir audit/values_digest.sql
 \ir audit/verify.sql
+\ir audit/waiting.sql
 \ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/actions.sql

@@ -163,6 +163,7 @@ create temp table declared_callers (signature, roles) as values
   ('audit.origin_digest(bytea,inet,text)', ''),
   ('audit.partitions()', 'owner'),
   ('audit.places(xid8,bigint,xid8,bigint,bigint,bigint)', ''),
+  ('audit.waiting(audit.seals)', ''),
   ('audit.record_archive(date,bytea,text,bigint,bigint,bigint,timestamp with time zone)', 'owner'),
   ('audit.record_event(text,uuid,jsonb)', 'owner'),
   ('audit.rows_as_of(text,uuid,jsonb,timestamp with time zone)', 'owner'),
