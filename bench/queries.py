@@ -29,7 +29,8 @@ from api.migrate import migrate
 from api.operations import compose
 from api.statements import Statement, Statements
 from api.statements import compose as compose_statements
-from bench.audit import CONFIGURATION, HASH, fill
+from bench.audit import CONFIGURATION, fill
+from bench.audit_operations import HASH
 from bench.one_request import machine
 
 SECRET = "the session of whoever measures"
