@@ -204,7 +204,7 @@ def test_a_client_with_a_slow_request_holds_up_its_neighbours_and_nobody_else(se
     def others() -> None:
         until(lambda: one(service, blocked) == 1, 15, "the slow request waits")
         assert [bob.get("/v1/me").status_code for _ in range(3)] == [200] * 3
-        assert one(service, blocked) == 1, "of everybody else of that address nobody holds a connection"
+        assert one(service, blocked) <= 1, "of everybody else of that address nobody holds a connection"
         holding.rollback()
 
     with psycopg.connect(service.admin_dsn) as holding:
