@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '952d3ff2f9eab2186120e5b995e896e1e2ac0e1fb990b00c0834238e6b04ee1f';
-set local pgroster.functions_digest = '90a83040797dd1098f8d1bad9a227376d8dc7ac181b1e42c6272487e7615e6a0';
+set local pgroster.functions_digest = '78c37e9fa562249e73d81c2c58fb9ad2ab069d3525233b1778900158addaf70b';
 \ir begin.sql
 
 -- In whatever order they name each other.
