@@ -9,10 +9,10 @@ PGROSTER := .venv/bin/python -m api.cli
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt .venv/bin/python -m pip --quiet --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-faults check format docs fingerprint bench bench-audit migrate rollback seed psql doctor lock sbom clean
+.PHONY: help run test test-slow test-faults check format docs fingerprint bench bench-audit bench-queries migrate rollback seed psql doctor lock sbom clean
 
 help: ## show what there is to run
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## start everything on http://127.0.0.1:8000 (WORKERS=2 for two processes)
 	@exec $(PGROSTER) serve --migrate --seed --workers $(WORKERS)
@@ -43,6 +43,9 @@ bench: $(READY) ## measure one request against its alternatives
 
 bench-audit: $(READY) ## measure what the audit log costs (ARGS="--rows 10000000" for a long one)
 	@.venv/bin/python -m bench.audit $(ARGS)
+
+bench-queries: $(READY) ## measure what a database with a million people is asked for (ARGS="--users 100000" for fewer)
+	@.venv/bin/python -m bench.queries $(ARGS)
 
 migrate: $(READY) ## bring the database's schema and functions up to date
 	@$(PGROSTER) migrate $(ARGS)

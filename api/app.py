@@ -18,11 +18,12 @@ from api.answers import of_problem
 from api.client import EXCHANGE, Exchange, address, request_id
 from api.database import Database
 from api.embedded import locate
-from api.errors import Problem
+from api.errors import RETRY_AFTER, Problem
 from api.keyring import Keyring
 from api.operations import CatalogError
 from api.passwords import Hasher
 from api.reload import Reloader, load
+from api.room import Room
 from api.sealing import Sealer
 from api.settings import OperatorError, Settings
 from api.settings import load as load_settings
@@ -52,6 +53,7 @@ class Application:
 
     def __init__(self, settings: Settings, api_dsn: str) -> None:
         self.request_timeout = settings.request_timeout
+        self.room = Room(settings.client_connections)
         self._settings = settings
         self._usual = headers.usual(settings)
         self._dsn = api_dsn
@@ -116,7 +118,8 @@ class Application:
         """The answer to what is no proper request, for the protocol to send."""
         given = str(uuid4())
         problems = self._service.current.problems if self._service is not None else {}
-        answer = of_problem(Problem(code), problems, given)
+        answer = of_problem(Problem(code, headers=dict(RETRY_AFTER) if code == "busy" else {}), problems, given)
+        metrics.count_refusal(answer.status)
         access_log.info("request", extra={"status": answer.status, "code": code, "request_id": given})
         return answer.status, headers.complete(answer.headers, given, self._usual), answer.body
 

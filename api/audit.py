@@ -12,28 +12,14 @@ import psycopg
 from psycopg.rows import dict_row
 from rich.progress import MofNCompleteColumn
 
-from api import audit_archive, audit_head, screens, settings
-from api.audit_archive import BrokenArchive
+from api import audit_archive, audit_head, audit_verdicts, screens, settings
 from api.embedded import running
 from api.servers import connected, for_operators
 from api.settings import OperatorError, Settings
 
 NOT_INTACT = 3
 """Exit code where something does not fit; 1 and 2 are for what could not be looked at."""
-VERIFY: LiteralString = """
-    select is_intact, seals, rows, unsealed, problem, seal, row_id from admin.verify_audit(%s, %s)"""
 PARTITIONS: LiteralString = "select * from admin.audit_partitions()"
-PROBLEMS = {
-    "seal_missing": "a seal before seal {seal} is missing",
-    "seal_changed": "seal {seal} is not what it was",
-    "seal_misplaced": "seal {seal} does not follow the one before it",
-    "row_missing": "row {row_id} of seal {seal} is missing",
-    "row_added": "row {row_id} stands among sealed rows, and no seal has it",
-    "row_changed": "row {row_id} is not as it was when seal {seal} was made",
-    "values_changed": "the old or new values of row {row_id} (seal {seal}) are not what they were",
-    "origin_changed": "the address or user agent of row {row_id} (seal {seal}) is not what it was",
-    "erased_unrecorded": "personal parts of row {row_id} (seal {seal}) are gone, and the log tells of no erasure",
-}
 File = click.Path(path_type=Path)
 
 
@@ -57,13 +43,14 @@ def opened() -> Iterator[tuple[Settings, psycopg.Connection]]:
 
 
 @group.command("head")
-def head_command() -> None:
+@click.option("--seal", type=click.IntRange(1), help="Another seal than the newest, such as the last of a month.")
+def head_command(seal: int | None) -> None:
     """Print the newest seal, signed, as JSON.
 
     Keep it elsewhere; `verify --against` compares later.
     """
     with opened() as (chosen, connection):
-        screens.show_json(audit_head.sign(connection, chosen))
+        screens.show_json(audit_head.sign(connection, chosen, seal))
 
 
 @group.command("verify")
@@ -74,6 +61,7 @@ def head_command() -> None:
 )
 @click.option("--key", "key_id", help="Id of the key that must have signed the heads; else one of this machine's.")
 @click.option("--archive", "archives", type=File, multiple=True, help="Archived month; more than one may be given.")
+@click.option("--offline", is_flag=True, help="Ask no database: archives and heads alone, which fit each other or not.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def verify_command(
     since: datetime | None,
@@ -81,18 +69,27 @@ def verify_command(
     heads: tuple[Path, ...],
     key_id: str | None,
     archives: tuple[Path, ...],
+    offline: bool,
     as_json: bool,
 ) -> None:
-    """Verify every sealed row, heads that were kept, and archives.
+    """Verify every sealed row, the deployed code, heads that were kept, and archives.
+
+    Every digest is taken by this program, over the rows of the tables or the lines of the files.
 
     Exit code 0: all fits. 3: something does not. 1 or 2: it could not be looked at.
     """
-    with opened() as (chosen, connection):
-        kept = [(path, audit_head.read(path, chosen, key_id)) for path in heads]
-        report = verify_log(connection, since, before)
-        report["heads"] = [verify_head(connection, path, seal) for path, seal in kept]
-        report["archives"] = [verify_archive(connection, path) for path in archives]
-    parts = [report, *report["heads"], *report["archives"]]
+    if offline:
+        if not archives or since or before:
+            raise OperatorError("--offline looks at archives: name one by --archive, without --from and --to", 2)
+        report = audit_verdicts.offline(archives, read_heads(settings.load(), heads, key_id))
+    else:
+        with opened() as (chosen, connection):
+            kept = read_heads(chosen, heads, key_id)
+            report = audit_verdicts.of_log(connection, since, before)
+            report["code"] = audit_verdicts.of_code(connection)
+            report["heads"] = [audit_verdicts.of_head(connection, path, seal) for path, seal in kept]
+            report["archives"] = [audit_verdicts.of_archive(connection, path) for path in archives]
+    parts = [report, *([report["code"]] if "code" in report else []), *report["heads"], *report["archives"]]
     is_intact = all(part["problem"] is None for part in parts)
     if as_json:
         screens.show_json(report | {"is_intact": is_intact})
@@ -102,39 +99,9 @@ def verify_command(
     raise SystemExit(0 if is_intact else NOT_INTACT)
 
 
-def verify_log(connection: psycopg.Connection, since: datetime | None, before: datetime | None) -> dict[str, Any]:
-    """What the database says of its own chain."""
-    connection.execute("set timezone = 'UTC'")
-    with connection.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(VERIFY, [since, before]).fetchone() or {}
-    if found["problem"] is not None:
-        message = f"log: {PROBLEMS[found['problem']].format(**found)}"
-    else:
-        waiting = f"; {found['unsealed']:,} rows wait for their seal" if found["unsealed"] else ""
-        message = f"log: all seals hold, {found['seals']:,} over {found['rows']:,} rows{waiting}"
-    return found | {"message": message}
-
-
-def verify_head(connection: psycopg.Connection, path: Path, kept: audit_head.Seal) -> dict[str, Any]:
-    """Whether the chain still has the seal that somebody kept."""
-    now, newest = audit_head.find(connection, kept.number), audit_head.find(connection)
-    problem, message = None, f"{path}: the chain has it, as seal {kept.number:,}"
-    if now is None:
-        last = newest["seal"] if newest else 0
-        problem, message = "seals_removed", f"{path}: seal {kept.number:,} is gone; the chain ends with seal {last:,}"
-    elif now["digest"] != kept.digest:
-        problem, message = "chain_rewritten", f"{path}: seal {kept.number:,} is another one; the chain was made anew"
-    return {"file": str(path), "seal": kept.number, "problem": problem, "message": message}
-
-
-def verify_archive(connection: psycopg.Connection, path: Path) -> dict[str, Any]:
-    """Whether an archive is as the database sealed it."""
-    try:
-        found = audit_archive.verify(connection, path)
-    except BrokenArchive as error:
-        return {"file": str(path), "problem": "archive_broken", "message": f"{path}: {error}"}
-    message = f"{path}: all seals hold, {found.seals:,} over the {found.rows:,} rows of {found.month}"
-    return {"file": str(path), "month": found.month, "rows": found.rows, "problem": None, "message": message}
+def read_heads(chosen: Settings, paths: tuple[Path, ...], key_id: str | None) -> list[tuple[Path, audit_head.Seal]]:
+    """What kept heads say, each by a trusted signature. Raises OperatorError."""
+    return [(path, audit_head.read(path, chosen, key_id)) for path in paths]
 
 
 @group.command("archive")

@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ ROWS: LiteralString = """
 RECORD: LiteralString = "select admin.record_audit_archive(%s::date, %s, %s, %s, %s, %s)"
 ROW_PARTS = ("row", "values_salt", "values", "origin_salt", "origin")
 Progress = Callable[[int], None]
+Known = Callable[[str], Mapping[int, str]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,14 @@ class Archive:
     seals: int
     bytes: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A seal's digest (hex), and that of the one before it."""
+
+    digest: str
+    previous: str
 
 
 class BrokenArchive(Exception):
@@ -128,28 +137,33 @@ def digest_of(path: Path) -> bytes:
         return file_digest(file, "sha256").digest()
 
 
-def verify(connection: psycopg.Connection, path: Path) -> Archive:
-    """Hold an archive against itself and against the seals that the database has kept.
+def verify(path: Path, known: Known | None) -> tuple[Archive, dict[int, Link]]:
+    """Hold an archive against itself and against the seals over its month that are known; returns its own seals.
 
-    Raises BrokenArchive where something does not fit, OperatorError for a file that cannot be read or is no archive.
+    `known` gives the digests (hex) of a month's seals. Without, it is held against itself alone. Raises BrokenArchive
+    where something does not fit, OperatorError for a file that cannot be read or is no archive.
     """
     lines = _lines(path)
     header = next(lines, {})
     if header.get("format") != FORMAT:
         raise OperatorError(f"{path} is no archive of an audit log; pgroster audit archive makes them")
     month = str(header["month"])
-    known = {number: digest for number, _, _, digest in connection.execute(SEALS, [f"{month}-01"])}
     try:
-        rows, seals = _verify_lines(lines, known)
+        rows, seals = _verify_lines(lines)
     except (KeyError, TypeError, ValueError):
         raise BrokenArchive("a line of it is not what was written") from None
-    if set(known) != seals:
-        raise BrokenArchive(f"it has {len(seals)} of the {len(known)} seals over {month}")
-    return Archive(path, month, rows, len(seals), path.stat().st_size, digest_of(path).hex())
+    if known is not None:
+        there = known(month)
+        for number, link in seals.items():
+            if there.get(number) != link.digest:
+                raise BrokenArchive(f"seal {number} is not the one that the database has")
+        if there.keys() != seals.keys():
+            raise BrokenArchive(f"it has {len(seals)} of the {len(there)} seals over {month}")
+    return Archive(path, month, rows, len(seals), path.stat().st_size, digest_of(path).hex()), seals
 
 
-def _verify_lines(lines: Iterator[dict[str, Any]], known: dict[int, str]) -> tuple[int, set[int]]:
-    seals: set[int] = set()
+def _verify_lines(lines: Iterator[dict[str, Any]]) -> tuple[int, dict[int, Link]]:
+    seals: dict[int, Link] = {}
     rows, count, digests, checks = 0, 0, sha256(), sha256()
     seal: dict[str, Any] | None = None
     for line in lines:
@@ -166,13 +180,20 @@ def _verify_lines(lines: Iterator[dict[str, Any]], known: dict[int, str]) -> tup
             raise BrokenArchive(f"the rows of seal {seal['number']} are not as they were sealed")
         rows, count, digests, checks = rows + count, 0, sha256(), sha256()
         if "end" in line:
+            if (line["rows"], line["seals"]) != (rows, len(seals)):
+                raise BrokenArchive(f"it has {rows} of {line['rows']} rows and {len(seals)} of {line['seals']} seals")
             return rows, seals
         seal = json.loads(line["seal"])
-        number = int(seal["number"])
-        if sha256(line["seal"].encode()).hexdigest() != known.get(number):
-            raise BrokenArchive(f"seal {number} is not the one that the database has")
-        seals.add(number)
+        number, link = int(seal["number"]), Link(sha256(line["seal"].encode()).hexdigest(), seal["previous_digest"])
+        if link.digest != line["digest"] or not follows(number, link, seals):
+            raise BrokenArchive(f"seal {number} is not what it was, or does not follow the one before it")
+        seals[number] = link
     raise BrokenArchive("its end is missing")
+
+
+def follows(number: int, link: Link, seals: Mapping[int, Link]) -> bool:
+    """Whether a seal fits the one before it, as far as that is there."""
+    return number - 1 not in seals or seals[number - 1].digest == link.previous
 
 
 def _verify_parts(line: dict[str, Any]) -> None:

@@ -11,25 +11,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from api import keys
+from api import audit_chain, keys
 from api.private_files import make_private, write_secret
 from api.settings import OperatorError, Settings
 
 FORMAT = "pgroster audit head 1"
-HEAD: LiteralString = "select seal, digest, sealed_at, system_identifier from admin.audit_head(%s)"
 NOTHING_SEALED = "nothing is sealed yet; the service seals by itself, or run: pgroster psql -c 'select seal_audit()'"
 
 
 @dataclass(frozen=True)
 class Seal:
-    """A seal as the database has it, or as a head remembers it."""
+    """A seal as a head remembers it."""
 
     number: int
     digest: str
@@ -61,28 +60,25 @@ def _key(path: Path) -> keys.Key:
     return keys.of_private(private)
 
 
-def find(connection: psycopg.Connection, number: int | None = None) -> dict[str, Any] | None:
-    """A seal of the database, the newest without a number; None where there is none."""
-    row = connection.execute(HEAD, [number]).fetchone()
-    if row is None or row[0] is None:
-        return None
-    number, digest, sealed_at, system_identifier = row
-    return {
-        "seal": number,
-        "digest": digest,
-        "sealed_at": sealed_at.astimezone(UTC).isoformat(),
-        "system_identifier": str(system_identifier),
-    }
-
-
-def sign(connection: psycopg.Connection, settings: Settings) -> dict[str, Any]:
-    """The newest seal as a signed document. Raises OperatorError."""
-    head = find(connection)
-    if head is None:
-        raise OperatorError(NOTHING_SEALED)
+def sign(connection: psycopg.Connection, settings: Settings, number: int | None) -> dict[str, Any]:
+    """A seal, the newest without a number, as a signed document. Raises OperatorError."""
+    seal = audit_chain.seal(connection, number)
+    if seal is None:
+        raise OperatorError(NOTHING_SEALED if number is None else f"there is no seal {number}")
+    if seal["found"] != seal["digest"]:
+        raise OperatorError(f"seal {seal['number']} does not fit its digest; run: pgroster audit verify")
     key = signing_keys(settings)[-1]
-    document = {"format": FORMAT, "database": connection.info.dbname, **head, "key": key.jwk["x"], "key_id": key.kid}
-    document["signed_at"] = datetime.now(UTC).isoformat()
+    document = {
+        "format": FORMAT,
+        "database": connection.info.dbname,
+        "seal": seal["number"],
+        "digest": seal["digest"].hex(),
+        "sealed_at": seal["sealed_at"].astimezone(UTC).isoformat(),
+        "system_identifier": str(seal["system_identifier"]),
+        "key": key.jwk["x"],
+        "key_id": key.kid,
+        "signed_at": datetime.now(UTC).isoformat(),
+    }
     assert isinstance(key.private, Ed25519PrivateKey)  # noqa: S101 - _key() lets no other in
     signature = key.private.sign(_canonical(document))
     return document | {"signature": urlsafe_b64encode(signature).rstrip(b"=").decode()}

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from api import audit, doctor, loading, migrate, resealing, rotation, screens, seeds, serve, settings, strangers
 from api.embedded import Server, running
-from api.servers import check_migratable
+from api.servers import check_migratable, connected, exposure
 from api.settings import OperatorError, Settings
 
 
@@ -65,6 +65,7 @@ def serve_command(
         if value is not None:
             os.environ[settings.PREFIX + name] = str(value)  # worker processes read it too
     chosen = settings.load()
+    serve.allow_files(chosen)
     serve.stop_on_signals()
     listener = serve.open_socket(chosen)
     with running(chosen) as server:
@@ -75,7 +76,9 @@ def serve_command(
         users = seeds.load(server.admin_dsn, chosen) if with_seeds else []
         if with_seeds:
             screens.show_sample_users(users)
-        serve.run(chosen, listener, lambda: screens.show_next_steps(server, chosen, users))
+        with connected(server.admin_dsn) as connection:
+            danger = exposure(connection)
+        serve.run(chosen, listener, danger, lambda: screens.show_next_steps(server, chosen, users))
 
 
 def bring_up_to_date(server: Server, chosen: Settings) -> migrate.Report:

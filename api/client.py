@@ -48,13 +48,20 @@ def address(peer: str | None, headers: Iterable[tuple[bytes, bytes]], trusted: t
         return str(client) if client is not None else None
     hops = [hop for name, value in headers if name == b"x-forwarded-for" for hop in value.decode("latin-1").split(",")]
     for hop in reversed(hops):
-        parsed = _parse(hop.strip())
+        parsed = _parse(_without_port(hop.strip()))
         if parsed is None:
             break  # what stands left of nonsense cannot be trusted either
         client = parsed
         if not _is_trusted(client, trusted):
             break
     return str(client)
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies write 192.0.2.1:4711 and [2001:db8::1]:4711."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def is_among(client: str | None, networks: tuple[Network, ...]) -> bool:

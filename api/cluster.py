@@ -27,6 +27,7 @@ CONFIGURATION = {
     "max_connections": "200",
     "password_encryption": "'scram-sha-256'",
     "synchronous_commit": "on",
+    "random_page_cost": "1.1",  # of an SSD; with that of a disk the planner would read whole tables instead
     "shared_preload_libraries": "'pg_stat_statements'",
     "pg_stat_statements.track_utility": "off",  # CALL, DO and SET would keep literals
     "log_parameter_max_length": "0",  # bound parameters carry tokens and addresses

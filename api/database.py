@@ -20,11 +20,14 @@ from psycopg.pq.abc import PGresult
 from api.errors import READ_ONLY, RETRY_AFTER, ConflictError, Problem, RoutesReplacedError, describe, of_database
 from api.pool import NoConnectionError, Pool
 from api.statements import Statement
+from api.turns import Turns
 
 log = logging.getLogger("pgroster.database")
 
 STATEMENT_TIMEOUT = 12.0
 """Seconds until a silent server is given up; longer than the statement_timeout of the login role, which acts first."""
+CLIENT_SHARE = 4
+"""One client's requests have one in so many connections of the pool at most."""
 ATTEMPTS = 4
 """How often a statement is sent that loses against other transactions: once and three times more."""
 _LOGGED = frozenset({"internal_error", "database_unavailable", "timeout"})
@@ -55,6 +58,8 @@ class Database:
     def __init__(self, dsn: str, size: int) -> None:
         self.dsn = make_conninfo(dsn, **_CONNECTION)
         self._pool = Pool(self.dsn, size)
+        self._asked: dict[Statement, asyncio.Future[str | None]] = {}
+        self._turns = Turns(max(1, size // CLIENT_SHARE))
 
     def open(self) -> None:
         """Open the pool; connections are made in the background, and again after a loss."""
@@ -70,14 +75,14 @@ class Database:
         """Run a route's statement. Raises Problem, or RoutesReplacedError when its functions are not there any more."""
         values = [json.dumps(context), *[arguments.get(name) for name in statement.names]]
         parameters = [value.encode() if value is not None else None for value in values]
-        for attempt in range(ATTEMPTS):
-            try:
-                result = await self._run(statement, parameters)
-                break
-            except ConflictError:
-                await asyncio.sleep(random.uniform(0.5, 1.5) * 0.01 * 2**attempt)  # noqa: S311 no secret
-        else:
-            raise Problem("busy", headers=dict(RETRY_AFTER))
+        try:
+            turn = await self._turns.take(context.get("address"))
+        except TimeoutError:
+            raise Problem("busy", headers=dict(RETRY_AFTER)) from None
+        try:
+            result = await self._insist(statement, parameters)
+        finally:
+            turn.release()
         body, status, problem, headers, claims = (result.get_value(0, column) for column in range(5))
         return Reply(
             body,
@@ -92,6 +97,23 @@ class Database:
         result = await self._run(question, [], seconds)
         value = result.get_value(0, 0) if result.ntuples else None
         return value.decode() if value is not None else None
+
+    async def shared_value(self, question: Statement, seconds: float) -> str | None:
+        """The same for what anybody may ask, uncounted: who asks while the answer is on its way gets that one."""
+        asking = self._asked.get(question)
+        if asking is None:
+            asking = self._asked[question] = asyncio.ensure_future(self.value(question, seconds))
+            asking.add_done_callback(lambda done: self._asked.pop(question) and (done.cancelled() or done.exception()))
+        return await asyncio.shield(asking)
+
+    async def _insist(self, statement: Statement, parameters: Sequence[bytes | None]) -> PGresult:
+        """Run a statement, again where it lost against another one."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._run(statement, parameters)
+            except ConflictError:
+                await asyncio.sleep(random.uniform(0.5, 1.5) * 0.01 * 2**attempt)  # noqa: S311 no secret
+        raise Problem("busy", headers=dict(RETRY_AFTER))
 
     async def _run(
         self, statement: Statement, parameters: Sequence[bytes | None], seconds: float = STATEMENT_TIMEOUT

@@ -10,10 +10,10 @@ from typing import Literal
 
 import psycopg
 
-from api import migrate, outlets, serve, settings
+from api import audit_code, migrate, outlets, serve, settings
 from api.embedded import Server, running
 from api.mail import DeliveryError
-from api.servers import check_migratable, check_server, connected
+from api.servers import PROTECTION, check_migratable, check_server, connected, exposure, is_here, way
 from api.settings import OperatorError, Settings
 
 PYTHON = (3, 11)
@@ -144,6 +144,7 @@ def database(server: Server) -> Iterator[Check]:
         row = connection.execute(FACTS).fetchone()
         assert row is not None  # noqa: S101 - one row by construction
         yield Check("server", "ok", f"PostgreSQL {row[0]}, {'embedded' if server.cluster else 'of DATABASE_URL'}")
+        yield transport(connection)
         yield Check("encoding", "ok", f"{row[1]}, locale {row[2]}")
         yield refusal("extension and rights", check_migratable, server.admin_dsn, "pgcrypto at hand, may migrate")
         status = migrate.status(server.admin_dsn)
@@ -155,6 +156,16 @@ def database(server: Server) -> Iterator[Check]:
             yield clock(connection)
             yield partitions(connection)
             yield guard(connection)
+            yield audit_trail(connection)
+
+
+def transport(connection: psycopg.Connection) -> Check:
+    """Whether what goes to the server and back is safe on its way."""
+    danger = exposure(connection)
+    if danger is not None:
+        return Check("transport", "warn", danger, PROTECTION)
+    host, mode = way(connection)
+    return Check("transport", "ok", "stays on this machine" if is_here(host) else f"encrypted, sslmode={mode}")
 
 
 def refusal(name: str, check: Callable[[str], None], dsn: str, found: str) -> Check:
@@ -227,3 +238,15 @@ def guard(connection: psycopg.Connection) -> Check:
         return Check("audit guard", "ok", "event triggers keep the log closed to all but superusers")
     found = "no event triggers: whoever migrates, or may make roles, could open the log; its seals would tell"
     return Check("audit guard", "warn", found, "see docs/audit.md; a superuser can install them")
+
+
+def audit_trail(connection: psycopg.Connection) -> Check:
+    """Whether what records, seals and verifies the log is deployed as the sources have it."""
+    differing = audit_code.differing(connection)
+    if differing is None:
+        return Check("audit code", "ok", "not compared: db/fingerprint has no file for this PostgreSQL")
+    if not differing:
+        return Check("audit code", "ok", "records, seals and verifies as in the sources")
+    names = audit_code.named(differing)
+    found = "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
+    return Check("audit code", "fail", found, "find out who did it; docs/audit.md says what to do")

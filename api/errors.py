@@ -123,8 +123,8 @@ def describe(error: psycopg.Error) -> dict[str, Any]:
         "table": diagnosis.table_name,
         "context": diagnosis.context,
     }
-    if error.sqlstate is None or not error.sqlstate.startswith(("22", "23")):
-        facts["reason"] = diagnosis.message_primary or str(error)  # a 22 or 23 would quote the value
+    if error.sqlstate is None or not error.sqlstate.startswith(("22", "23", "54")):
+        facts["reason"] = diagnosis.message_primary or str(error)  # those would quote the value
     return {name: value for name, value in facts.items() if value}
 
 

@@ -1,5 +1,6 @@
 """What every answer says besides its own, and what the head of a request may not be, whatever the route is."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ Headers = list[tuple[bytes, bytes]]
 _POLICY = b"default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 _ONLY_ONCE = frozenset({b"host", b"content-type", b"content-encoding", b"idempotency-key", b"expect"})
 """Headers that mean something else to each reader when they stand there twice."""
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+"""RFC 9110, 7.2, which lets a client send nothing."""
 _EXPOSED = b", ".join(
     [b"ETag", b"Link", b"RateLimit", b"RateLimit-Policy", b"Retry-After", b"X-Request-Id", b"Idempotency-Replayed"]
 )
@@ -52,9 +55,11 @@ def flaw(scope: Any, headers: Mapping[bytes, bytes]) -> str | None:
     names = [name for name, _ in scope["headers"]]
     if len(names) > len(headers) and any(names.count(name) > 1 for name in _ONLY_ONCE):
         return "malformed_request"
-    if b"host" not in headers and scope["http_version"] != "1.0":
+    is_old = scope["http_version"] == "1.0"
+    if not _HOST.fullmatch(headers.get(b"host", b"" if is_old else b" ")):
         return "malformed_request"
-    if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+    coding = headers.get(b"transfer-encoding")
+    if coding is not None and (is_old or coding.lower() != b"chunked"):  # RFC 9112, 6.1
         return "malformed_request"
     if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
         return "expectation_failed"

@@ -64,6 +64,11 @@ def count(method: str, route: str | None, status: int, seconds: float) -> None:
     _DURATION.labels(method, route or "none").observe(seconds)
 
 
+def count_refusal(status: int) -> None:
+    """Count what got an answer before anybody could say what it asks for."""
+    _REQUESTS.labels("other", "none", status).inc()
+
+
 async def page(database: Database) -> bytes:
     """Everything, in the text format of Prometheus."""
     counts = _REGISTRY
@@ -77,7 +82,7 @@ async def page(database: Database) -> bytes:
 
 async def _figures(database: Database) -> list[dict[str, Any]] | None:
     try:
-        rows: list[dict[str, Any]] = json.loads(await database.value(_FIGURES, DATABASE_SECONDS) or "[]")
+        rows: list[dict[str, Any]] = json.loads(await database.shared_value(_FIGURES, DATABASE_SECONDS) or "[]")
     except (Problem, RoutesReplacedError, ConflictError):
         return None
     return rows

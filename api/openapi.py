@@ -105,6 +105,8 @@ def _notes(operation: Operation, routes: OperationSet) -> list[str]:
     if operation.tags.permission is not None:
         notes.append(f"Needs the permission `{operation.tags.permission}`.")
     names = ["default", *([operation.tags.rate_limit] if operation.tags.rate_limit else [])]
+    if operation.is_repeatable and operation.is_anonymous:
+        names.append("anonymous_keys")
     limits = [_limit(routes.catalog.limits[name]) for name in names if name in routes.catalog.limits]
     if limits:
         notes.append(f"Limits for each client address, unless the operator has changed them: {', '.join(limits)}.")

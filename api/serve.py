@@ -4,6 +4,7 @@ import http.client
 import logging
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -19,7 +20,8 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from api import logs
 from api.protocol import Protocol
-from api.settings import SHARED_COUNTS, OperatorError, Settings, local_url
+from api.servers import PROTECTION
+from api.settings import OTHER_FILES, SHARED_COUNTS, OperatorError, Settings, local_url
 
 if TYPE_CHECKING:
     from api.app import Application
@@ -71,8 +73,11 @@ def stop_signals() -> list[signal.Signals]:
     return asked if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [*asked, signal.SIGHUP]
 
 
-def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], None]) -> None:
-    """Serve until a signal, then let running requests end. Raises SystemExit where the service could not start."""
+def run(settings: Settings, listener: socket.socket, danger: str | None, when_ready: Callable[[], None]) -> None:
+    """Serve until a signal, then let running requests end. Raises SystemExit where the service could not start.
+
+    `danger`: what could happen to its connections to the database, for the log.
+    """
     config = uvicorn.Config(
         "api.serve:application",
         factory=True,
@@ -92,6 +97,8 @@ def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], No
         listener.listen(config.backlog)
     except OSError as error:
         raise OperatorError(f"can't listen on {settings.host}:{settings.port}: {error.strerror}") from None
+    if danger is not None:
+        log.warning("the way to the database is not safe: %s; %s", danger, PROTECTION)
     threading.Thread(target=announce, args=(settings, when_ready), daemon=True).start()
     ignore_signals()
     if settings.workers > 1:
@@ -106,6 +113,20 @@ def run(settings: Settings, listener: socket.socket, when_ready: Callable[[], No
         supervisor.run()
         if not supervisor.has_served and any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
             raise SystemExit(STARTUP_FAILURE)
+
+
+def allow_files(settings: Settings) -> None:
+    """Let each process have as many open files as its connections need. Raises OperatorError where that is too many."""
+    needed = settings.client_connections + settings.pool_size + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != hard < needed:
+        raise OperatorError(
+            f"PGROSTER_CLIENT_CONNECTIONS: {settings.client_connections} connections take {needed} open files and a"
+            f" process may have {hard}; lower it, or raise that limit (ulimit -Hn)",
+            2,
+        )
+    if resource.RLIM_INFINITY != soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def share_counts(settings: Settings) -> None:

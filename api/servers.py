@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import LiteralString
 
@@ -16,6 +17,7 @@ FORBIDDEN = "UM403"
 AUTHENTICATOR = "roster_authenticator"
 SUPPORTED = range(15, 19)
 CONNECT_SECONDS = 10
+PROTECTION = "set sslmode=verify-full and sslrootcert=FILE (or system) in DATABASE_URL; see docs/trust.md"
 
 # In PL/pgSQL terms: which of these is true decides the refusal; the first true one is told.
 REQUIREMENTS: tuple[tuple[LiteralString, str], ...] = (
@@ -98,6 +100,29 @@ def connected(dsn: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+def exposure(connection: psycopg.Connection) -> str | None:
+    """What somebody on the network could do to connections like this one, or None if they are safe or stay here."""
+    host, mode = way(connection)
+    if is_here(host) or mode in ("verify-full", "verify-ca"):
+        return None
+    danger = "pose as the server" if mode == "require" else "read along and pose as the server"
+    return f"sslmode={mode} to {host}: who is between could {danger}"
+
+
+def way(connection: psycopg.Connection) -> tuple[str, str]:
+    """Host and sslmode of a connection, wherever they were set."""
+    facts = {option.keyword: (option.val or b"").decode() for option in connection.pgconn.info}
+    return facts[b"host"] or facts[b"hostaddr"], facts[b"sslmode"]
+
+
+def is_here(host: str) -> bool:
+    """Whether a host in DATABASE_URL is this machine: a socket's directory, nothing, or a loopback address."""
+    try:
+        return host in ("", "localhost") or host[0] in "/@" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def unreachable(reason: str) -> str:
     """One line from libpq's reason, which names host and port itself, with what to do about the usual ones."""
     line = " ".join(reason.removeprefix("connection failed: ").split())
@@ -105,6 +130,10 @@ def unreachable(reason: str) -> str:
         ("Connection refused", "start the server or mend DATABASE_URL"),
         ("No such file", "start the server or mend DATABASE_URL"),
         ("password authentication failed", "mend the login in DATABASE_URL"),
+        ("server certificate for", "let DATABASE_URL name the server as its certificate does"),
+        ("certificate verify failed", "let sslrootcert in DATABASE_URL be the authority of the server's certificate"),
+        ("root certificate file", "let sslrootcert in DATABASE_URL be the authority's certificate, or system"),
+        ("does not support SSL", "give the server a certificate (ssl = on); without one anybody could pose as it"),
         ("no password supplied", "put the password into DATABASE_URL or PGPASSFILE"),
         ("database", "create it with: createdb --encoding=UTF8 --template=template0 NAME, or mend DATABASE_URL"),
     ):

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -123,7 +124,7 @@ async def readiness(service: Service) -> tuple[int, dict[str, Any]]:
     report: dict[str, Any] = {"status": "stale" if is_stale else "ready", "routes": routes, "keys": keys}
     started = time.perf_counter()
     try:
-        state = json.loads(await service.database.value(_STATE, READY_SECONDS) or "{}")
+        state = json.loads(await service.database.shared_value(_STATE, READY_SECONDS) or "{}")
     except (Problem, RoutesReplacedError, ConflictError) as error:
         fault = error.code if isinstance(error, Problem) else "not migrated"
         return 503, report | {"status": "unavailable", "database": {"status": fault}}
@@ -164,6 +165,7 @@ def _problem(error: Exception) -> Problem:
     return Problem("invalid_request", [FieldError("", "request", "The request line or its headers are not valid.")])
 
 
+@cache
 def _asset(name: str) -> bytes:
     return _START if name == "start.js" else (files("litestar_offline_docs") / "static" / name).read_bytes()
 

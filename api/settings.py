@@ -6,6 +6,7 @@ Everything that changes the rules (token lifetimes, lockout, registration mode) 
 import difflib
 import os
 import re
+import resource
 import secrets
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,10 @@ Network = IPv4Network | IPv6Network
 PREFIX = "PGROSTER_"
 SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 """Names the directory in which several workers keep their counts together; set by the service for its workers."""
+CONNECTIONS = 2000
+"""Connections of clients that a process keeps if its limit of open files allows it; each may take 200 KiB."""
+OTHER_FILES = 128
+"""Files that a process has open besides its connections, with some to spare."""
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -89,6 +94,12 @@ class Settings(MailSettings):
     )
     request_timeout: float = Field(
         default=20.0, ge=0.5, le=600, description="seconds in which a request has to arrive, head and body"
+    )
+    client_connections: int = Field(
+        default_factory=lambda data: connections_allowed(data.get("pool_size", 0)),
+        ge=1,
+        le=100_000,
+        description=f"connections of clients to each process ({CONNECTIONS}, or what the limit of open files allows)",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="origins whose pages may call the API, like https://app.example.org,… (none)"
@@ -157,6 +168,13 @@ def local_url(host: str, port: int) -> str:
     """The address to try from this machine; a host that means "all interfaces" becomes the loopback one."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def connections_allowed(pool_size: int) -> int:
+    """How many connections of clients a process may have by the limit of open files, which can be raised up to that."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    free = CONNECTIONS if limit == resource.RLIM_INFINITY else limit - pool_size - OTHER_FILES
+    return max(1, min(CONNECTIONS, free))
 
 
 def variable(name: str) -> str:

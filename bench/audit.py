@@ -1,16 +1,13 @@
 """What the audit log costs, and how fast it is sealed, verified and searched.
 
 `make bench-audit` runs it on a throw-away server; ARGS="--rows 10000000" for a long log, `ARGS=--json` for a program.
-Logins and refreshes run as their operations in the database, by pgbench, with the triggers and events of the log and
-without, in interleaved rounds; without means that audit.append() does nothing and the triggers are disabled.
+Logins and refreshes are measured with the log on and off (`bench/audit_operations.py`), in pairs.
 """
 
 import argparse
 import json
-import os
 import re
 import statistics
-import subprocess
 import tempfile
 import threading
 import time
@@ -24,34 +21,14 @@ import psycopg
 
 from api.embedded import Server, throwaway
 from api.migrate import migrate
+from bench.audit_operations import compared, of_operations, pgbench
 from bench.one_request import machine
 
-HASH = "$2b$12$" + "a" * 53
-PEOPLE = 200
 WRITERS = 16
 FILL_AT_ONCE = 250_000
 CONFIGURATION = {"shared_buffers": "512MB", "max_wal_size": "1GB", "checkpoint_timeout": "30min"}
 
-MAKE_PEOPLE: LiteralString = """
-    select private.create_account('u' || n || '@example.com', 'user' || n, %s, null, null, null, 'en')
-    from generate_series(1, %s) n"""
-ACTIVATE: LiteralString = "update app.users set is_email_verified = true, status = 'active'"
-LOGIN = """\\set n random(1, {people})
-select set_config('request.context', '{{"address": "192.0.2.' || :client_id || '", "user_agent": "pgbench"}}', true),
-       (api.login('user' || :n, '{hash}')).refresh_token;
-"""
-TOKENS: LiteralString = """
-    create unlogged table bench_tokens as
-    select n - 1 as client, (api.login('user' || n, %s)).refresh_token as token from generate_series(1, 8) n"""
-REFRESH = "update bench_tokens set token = (api.refresh(token)).refresh_token where client = :client_id;\n"
 EVENT = "select audit.record_event('login.failed', null, '{\"reason\": \"unknown\"}');\n"
-TRIGGERS: LiteralString = """
-    select format('alter table %%s %%s trigger _900_record_change', t.tgrelid::regclass, %s::text)
-    from pg_trigger t where t.tgname = '_900_record_change'"""
-SILENT: LiteralString = """
-    create or replace function audit.append(
-      action text, entity text, entity_id text, user_id uuid, changed_fields text[], old_values jsonb, new_values jsonb,
-      details jsonb) returns void language plpgsql set search_path = pg_catalog, pg_temp as 'begin end'"""
 # As rows are: a change of a session by one of 100,000 people, over two weeks.
 FILL: LiteralString = """
     insert into audit.audit_logs (
@@ -71,50 +48,6 @@ PERSON = "00000000-0000-7000-8000-000000004242"
 SEARCH: LiteralString = """
     explain (analyze, buffers off, timing off, format json)
     select l.* from audit.audit_logs l where l.user_id = %s order by l.occurred_at desc, l.id desc limit 21"""
-
-
-def pgbench(server: Server, script: Path, clients: int, seconds: float) -> float:
-    """Transactions per second of a script by so many clients."""
-    assert server.bin_dir and server.cluster
-    address = {"PGHOST": str(server.cluster.sockets), "PGUSER": "postgres", "PGDATABASE": "user_management"}
-    options = {"client": clients, "jobs": 2, "time": max(1, round(seconds)), "file": script}
-    command = [str(server.bin_dir / "pgbench"), "--no-vacuum", *(f"--{key}={value}" for key, value in options.items())]
-    done = subprocess.run(command, env=os.environ | address, check=True, capture_output=True, text=True)
-    found = re.search(r"tps = ([0-9.]+)", done.stdout)
-    if found is None or "failed transactions: 0 " not in done.stdout:
-        raise SystemExit(done.stdout + done.stderr)
-    return float(found[1])
-
-
-def switch(admin: psycopg.Connection[Any], is_on: bool, append: str) -> None:
-    """Let changes and events be logged, or not."""
-    way = "enable" if is_on else "disable"
-    for (statement,) in admin.execute(TRIGGERS, [way]).fetchall():
-        admin.execute(statement.encode())
-    admin.execute(append.encode() if is_on else SILENT)
-
-
-def of_operations(server: Server, admin: psycopg.Connection[Any], rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """Logins and refreshes with the log and without."""
-    admin.execute(MAKE_PEOPLE, [HASH, PEOPLE])
-    admin.execute(ACTIVATE)
-    admin.execute(TOKENS, [HASH])
-    row = admin.execute("select pg_get_functiondef('audit.append'::regproc)").fetchone()
-    assert row
-    figures: dict[tuple[str, bool], list[float]] = {}
-    with tempfile.TemporaryDirectory() as home:
-        scripts = {"login": LOGIN.format(people=PEOPLE, hash=HASH), "refresh": REFRESH}
-        for name, script in scripts.items():
-            path = Path(home, name)
-            path.write_text(script)
-            for _ in range(rounds):
-                for is_on in (True, False):
-                    switch(admin, is_on, row[0])
-                    figures.setdefault((name, is_on), []).append(pgbench(server, path, 8, seconds))
-        switch(admin, True, row[0])
-    median = {key: statistics.median(values) for key, values in figures.items()}
-    return [compared(f"{name}, 8 clients, with and without the log", median[name, True], median[name, False])
-            for name in scripts]  # fmt: skip
 
 
 @contextmanager
@@ -138,22 +71,18 @@ def sealing(dsn: str) -> Iterator[None]:
 
 def of_writers(server: Server, admin: psycopg.Connection[Any], rounds: int, seconds: float) -> dict[str, Any]:
     """Events by 16 writers while somebody seals, and while nobody does."""
-    figures: dict[bool, list[float]] = {True: [], False: []}
+    pairs: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as home:
         path = Path(home, "event")
         path.write_text(EVENT)
-        for _ in range(rounds):
-            for is_sealing in (True, False):
+        for number in range(rounds):
+            found = {}
+            for is_sealing in (number % 2 == 0, number % 2 != 0):
                 with sealing(server.admin_dsn) if is_sealing else nullcontext():
-                    figures[is_sealing].append(pgbench(server, path, WRITERS, seconds))
+                    found[is_sealing] = pgbench(server, path, WRITERS, seconds)
                 seal(admin)
-    on, off = (statistics.median(figures[is_sealing]) for is_sealing in (True, False))
-    return compared(f"events of {WRITERS} writers, with and without sealing", on, off)
-
-
-def compared(what: str, on: float, off: float) -> dict[str, Any]:
-    """A row of the first table."""
-    return {"what": what, "with": round(on), "without": round(off), "cost": round(1 - on / off, 3)}
+            pairs.append((found[True], found[False]))
+    return compared(f"events of {WRITERS} writers, while it is sealed", pairs)
 
 
 def seal(connection: psycopg.Connection[Any]) -> tuple[int, float]:
@@ -211,10 +140,12 @@ def measure(rounds: int, seconds: float, sealed: int, rows: int) -> dict[str, An
 
 def show(result: dict[str, Any]) -> None:
     """Print both tables."""
-    print(f"{result['machine']}\nMedian of {result['rounds']} interleaved rounds of {result['seconds']:g} s.\n")
-    print(f"| {'a second':52} | with | without | cost |\n|{'-' * 54}|-----:|--------:|-----:|")
+    print(f"{result['machine']}\nMedian of {result['rounds']} pairs of {result['seconds']:g} s.\n")
+    print(f"| {'a second':48} | with | without | cost | {'lowest to highest':>17} |")
+    print(f"|{'-' * 50}|-----:|--------:|-----:|{'-' * 18}:|")
     for row in result["costs"]:
-        print(f"| {row['what']:52} | {row['with']:4} | {row['without']:7} | {row['cost']:4.0%} |")
+        spread = f"{row['lowest']:.0%} to {row['highest']:.0%}"
+        print(f"| {row['what']:48} | {row['with']:4} | {row['without']:7} | {row['cost']:4.0%} | {spread:>17} |")
     print(f"\n| {'the log itself':62} | {'took':>9} | a second |\n|{'-' * 64}|{'-' * 10}:|---------:|")
     for row in result["figures"]:
         took = f"{row['seconds']} s" if "seconds" in row else f"{row['milliseconds']} ms"
@@ -224,8 +155,8 @@ def show(result: dict[str, Any]) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=5, help="length of each measurement")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=3, help="length of each measurement")
     parser.add_argument("--sealed", type=int, default=1_000_000, help="rows to seal and to verify")
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows among which one person's are looked for")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -3,7 +3,9 @@
 from typing import Any, NamedTuple
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
+from api import audit_chain
 from tests.waiting import until
 
 BATCH = 7
@@ -23,10 +25,16 @@ class Verdict(NamedTuple):
 
 
 def verify(connection: psycopg.Connection[Any], since: Any = None, before: Any = None) -> Verdict:
-    """Ask for the whole log, or for the seals of some time."""
+    """Ask for the whole log, or for the seals of some time: the database, and who takes the digests outside of it."""
     query = "select * from admin.verify_audit(%s::timestamptz, %s::timestamptz)"
-    row = connection.execute(query, [since, before]).fetchone()
+    is_first = connection.info.transaction_status == TransactionStatus.IDLE
+    with connection.transaction():
+        if is_first:
+            connection.execute("set transaction isolation level repeatable read")
+        row = connection.execute(query, [since, before]).fetchone()
+        outside = audit_chain.verify(connection, since, before)
     assert row
+    assert Verdict(*row) == Verdict(**outside)
     return Verdict(*row)
 
 
@@ -76,3 +84,8 @@ def chain(connection: psycopg.Connection[Any]) -> list[Any]:
     """What the seals cover, for a failure to tell."""
     query = "select jsonb_agg(to_jsonb(s) - '{checks,digest}'::text[] order by number) from audit.seals s"
     return list(value(connection, query))
+
+
+def seal_of(connection: psycopg.Connection[Any], row_id: int) -> int:
+    """The seal over a row."""
+    return int(value(connection, "select number from audit.seals where ids @> %s::bigint", row_id))

@@ -4,11 +4,13 @@ import gzip
 import json
 import subprocess
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from api import ROOT
 from tests.databases import TestDatabase
@@ -240,7 +242,70 @@ def test_who_is_no_operator_is_told_so(run: Run, log: psycopg.Connection[Any], d
     assert (done.returncode, "roster_dba" in done.stderr) == (1, True)
 
 
+def test_an_auditor_needs_no_more_than_to_read(run: Run, log: psycopg.Connection[Any], database: TestDatabase) -> None:
+    """BR-218: verification and heads take a login of roster_auditor; to archive is for operators."""
+    log.execute("create role command_auditor login in role roster_auditor")
+    try:
+        dsn = make_conninfo(database.admin_dsn, user="command_auditor")
+        done = run("verify", dsn=dsn)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert run("head", dsn=dsn).returncode == 0
+        assert run("archive", dsn=dsn).returncode == 1
+    finally:
+        log.execute("drop role command_auditor")
+
+
 def test_a_log_without_seals_has_no_head(run: Run, database: TestDatabase) -> None:
     """There is nothing to sign yet."""
     done = run("head")
     assert (done.returncode, "nothing is sealed yet" in done.stderr) == (1, True)
+
+
+def test_archives_and_heads_are_verified_without_a_database(
+    run: Run, log: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    """BR-219: by this program and what was kept elsewhere; an archive that was made up anew does not fit its head."""
+    (archive,) = json.loads(run("archive", "--directory", tmp_path, "--json").stdout)
+    path, kept, nowhere = Path(archive["path"]), tmp_path / "head.json", "host=/nonexistent"
+    last = value(log, "select max(number) from audit.seals where month < '2024-01-01'")
+    kept.write_text(run("head", "--seal", last).stdout)
+    done = run("verify", "--offline", "--archive", path, "--against", kept, dsn=nowhere)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"an archive has it, as seal {last}" in done.stdout
+    keep_head(run, kept)
+    done = run("verify", "--offline", "--archive", path, "--against", kept, dsn=nowhere)
+    assert (done.returncode, "no archive has seal" in done.stdout) == (BROKEN, True)
+    kept.write_text(run("head", "--seal", last).stdout)
+    path.write_bytes(gzip.compress("".join(json.dumps(line) + "\n" for line in made_up(path)).encode()))
+    assert run("verify", "--offline", "--archive", path, dsn=nowhere).returncode == 0, "it fits itself"
+    done = run("verify", "--offline", "--archive", path, "--against", kept, dsn=nowhere)
+    assert (done.returncode, "made anew" in done.stdout) == (BROKEN, True)
+    assert run("verify", "--archive", path).returncode == BROKEN
+    assert run("verify", "--offline", dsn=nowhere).returncode == 2
+
+
+def test_an_archive_outlives_an_erasure_as_it_is(run: Run, log: psycopg.Connection[Any], tmp_path: Path) -> None:
+    """BR-216: it still verifies, and still holds what was erased, so it can be made without personal parts."""
+    (archive,) = json.loads(run("archive", "--directory", tmp_path, "--json").stdout)
+    log.execute("select api.anonymize_user(id) from app.users where username = 'ann'")
+    until_sealed(log)
+    done = run("verify", "--archive", archive["path"])
+    assert done.returncode == 0, done.stdout
+    assert "ann@example.org" in gzip.open(archive["path"]).read().decode()
+
+
+def made_up(path: Path) -> list[dict[str, Any]]:
+    """An archive with a changed row, whose seals somebody took anew."""
+    lines = [json.loads(line) for line in gzip.open(path)]
+    starts = [place for place, line in enumerate(lines) if "seal" in line]
+    lines[starts[0] + 1]["row"] = lines[starts[0] + 1]["row"].replace('"details": ', '"detailz": ')
+    previous = None
+    for start, end in zip(starts, [*starts[1:], len(lines) - 1], strict=True):
+        digests = [sha256(line["row"].encode()).digest() for line in lines[start + 1 : end]]
+        seal = json.loads(lines[start]["seal"])
+        seal["rows_digest"] = sha256(b"".join(digests)).hexdigest()
+        seal["checks"] = sha256(b"".join(digest[:8] for digest in digests)).hexdigest()
+        seal["previous_digest"] = previous or seal["previous_digest"]
+        lines[start]["seal"] = json.dumps(seal)
+        lines[start]["digest"] = previous = sha256(lines[start]["seal"].encode()).hexdigest()
+    return lines

@@ -10,7 +10,7 @@ import psycopg
 from api import app
 from tests.databases import TestDatabase
 from tests.faults import own_server
-from tests.sealing import BATCH, account, seal, until_sealed, value, verify, write
+from tests.sealing import BATCH, account, seal, seal_of, until_sealed, value, verify, write
 from tests.waiting import together, under_load, until
 
 
@@ -172,3 +172,49 @@ def is_up(dsn: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+def test_a_clock_that_goes_back_changes_nothing_about_the_order(database: TestDatabase) -> None:
+    """BR-210: positions come from transactions, so rows of an earlier time stand behind those that are sealed."""
+    write(database.admin, 5)
+    until_sealed(database.admin)
+    database.admin.execute("update private.clock set shift = '-2 hours'")
+    write(database.admin, 5)
+    until_sealed(database.admin)
+    database.admin.execute("update private.clock set shift = '0'")
+    write(database.admin, 5)
+    until_sealed(database.admin)
+    assert verify(database.admin).is_intact
+    earlier = "select min(id) from audit.audit_logs where occurred_at < now() - interval '1 hour'"
+    with database.admin.transaction(force_rollback=True):
+        database.admin.execute("set local session_replication_role = replica")
+        target = value(database.admin, earlier)
+        database.admin.execute("delete from audit.audit_logs where id = %s", [target])
+        assert verify(database.admin)[4:] == ("row_missing", seal_of(database.admin, target), target)
+
+
+def test_rows_of_one_moment_keep_their_order_in_seals_and_pages(database: TestDatabase) -> None:
+    """BR-210, BR-232: what happened at the same time is told apart by its id, also while more comes in."""
+    database.admin.execute(
+        """insert into audit.audit_logs (
+             occurred_at, action, database_role, values_salt, values_digest, origin_salt, origin_digest)
+           select date_trunc('hour', now()), 'login.failed', 'x', '', audit.values_digest('', null, null), '',
+                  audit.origin_digest('', null, null)
+           from generate_series(1, 30)"""
+    )
+    until_sealed(database.admin)
+    assert verify(database.admin).is_intact
+    page = """select array_agg(e.id), min(e.occurred_at), min(e.id)
+              from audit.find_events(null, null, 'login.failed', null, null, null, %s::timestamptz, %s, 8) e"""
+    expected = value(
+        database.admin, "select array_agg(id order by id desc) from audit.audit_logs where action = 'login.failed'"
+    )
+    found: list[int] = []
+    at, before = None, None
+    while len(found) < len(expected):
+        row = database.admin.execute(page, [at, before]).fetchone()
+        assert row and row[0], "a page that is empty too early"
+        found += row[0]
+        _, at, before = row
+        write(database.admin)
+    assert found == expected

@@ -9,7 +9,7 @@ from psycopg import sql
 from pytest_postgresql.executors import NoopExecutor
 
 from tests.databases import TestDatabase, fresh_database
-from tests.sealing import account, until_sealed, value, verify, write
+from tests.sealing import account, seal_of, until_sealed, value, verify, write
 
 # Every column of the log, and another value for it.
 OTHER_VALUES: dict[str, LiteralString] = {
@@ -69,11 +69,6 @@ def target(sealed: TestDatabase) -> int:
     return int(value(sealed.admin, "select min(id) from audit.audit_logs where action = 'user_profiles.updated'"))
 
 
-def seal_of(connection: psycopg.Connection[Any], row_id: int) -> int:
-    """The seal over a row."""
-    return int(value(connection, "select number from audit.seals where ids @> %s::bigint", row_id))
-
-
 def test_an_untouched_log_is_intact(sealed: TestDatabase) -> None:
     """BR-210: every row is sealed, and every seal holds."""
     verdict = verify(sealed.admin)
@@ -95,7 +90,6 @@ def test_every_column_is_tried(sealed: TestDatabase) -> None:
 def test_an_edited_column_is_found(tampering: psycopg.Connection[Any], target: int, column: str) -> None:
     """BR-210: whichever column, and the row is named."""
     number = seal_of(tampering, target)
-    change = sql.SQL("update audit.audit_logs set {} = {} where id = %s")
     change = sql.SQL("update audit.audit_logs set {} = {} where id = %s")
     done = tampering.execute(change.format(sql.Identifier(column), sql.SQL(OTHER_VALUES[column])), [target])
     assert done.rowcount == 1

@@ -123,6 +123,7 @@ def test_psql_is_the_administrators_and_passes_on_what_it_gets(pgroster: Install
 
 def test_doctor_finds_a_sound_installation_sound(pgroster: Installation) -> None:
     done = pgroster.run("doctor", "--json")
+    assert "stays on this machine" in done.stdout
     checks = {check["name"]: check for check in json.loads(done.stdout)}
     assert {name for name, check in checks.items() if check["state"] != "ok"} == set(), done.stdout
     assert done.returncode == 0

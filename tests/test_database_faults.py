@@ -194,6 +194,27 @@ def test_an_exhausted_pool_refuses_in_time_and_leaks_nothing(service: Service) -
     until(lambda: authenticator_backends(service) == before, 10, "as many connections as before, all idle")
 
 
+def test_a_client_with_a_slow_request_holds_up_its_neighbours_and_nobody_else(service: Service) -> None:
+    """BR-413: those behind the same address wait for its counter, without a connection of the pool."""
+    ann, bob = member(service), member(service)
+    blocked = (
+        "select count(*) from pg_stat_activity where usename = 'roster_authenticator' and wait_event_type = 'Lock'"
+    )
+
+    def others() -> None:
+        until(lambda: one(service, blocked) == 1, 15, "the slow request waits")
+        assert [bob.get("/v1/me").status_code for _ in range(3)] == [200] * 3
+        assert one(service, blocked) <= 1, "of everybody else of that address nobody holds a connection"
+        holding.rollback()
+
+    with psycopg.connect(service.admin_dsn) as holding:
+        holding.execute("select from app.users where id = %s for update", [ann.id])
+        *answers, _ = together(partial(rename, ann, "A"), *[partial(ann.get, "/v1/me")] * (3 * POOL), others)
+    # Whoever was too late for a machine that is busy was told so; on one that is not, all are answered.
+    assert {answer.status_code for answer in answers if answer is not None} <= {200, 503}
+    assert ann.get("/v1/me").status_code == 200
+
+
 def test_a_killed_backend_costs_its_own_request_at_most(service: Service) -> None:
     ann, bob = member(service), member(service)
     before = sum(authenticator_backends(service).values())

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.faults import children
-from tests.people import PASSWORD, WRONG_PASSWORD, Person, client_of, holder, member, one, problem
+from tests.people import PASSWORD, WRONG_PASSWORD, Person, client_of, early_in_a_minute, holder, member, one, problem
 from tests.probes import composed
 from tests.server import PROXY, Service, StartService
 from tests.waiting import together, until
@@ -188,6 +188,30 @@ def test_the_same_request_at_the_same_moment_has_one_effect(start_service: Start
     found = answers_to(service, [partial(c.post, REGISTER, json=account("rose"), headers=key) for c in clients])
     assert found[201, ""] >= 1 and found.keys() <= {(201, ""), (409, "idempotency_in_progress")}
     assert one(service, "select count(*) from audit.audit_logs where action = 'users.inserted'") == 5
+
+
+def test_an_address_without_an_account_has_so_many_keys(start_service: StartService) -> None:
+    """BR-125: exactly, over two workers; what is kept for nobody in particular is bounded, and signing in is not."""
+    service = start_service(PGROSTER_WORKERS="2", **PROXY)
+    service.database.execute("update app.rate_limit_policies set quota = 5 where name = 'anonymous_keys'")
+    here = {"X-Forwarded-For": "192.0.2.125"}
+
+    def leave(headers: dict[str, str]) -> httpx.Response:
+        return client_of(service).post("/v1/auth/logout", json={"refresh_token": "none"}, headers=here | headers)
+
+    with early_in_a_minute(service):
+        answers = together(*[partial(leave, fresh()) for _ in range(CLIENTS)])
+        refused = [answer for answer in answers if answer.status_code != 204]
+        assert len(answers) - len(refused) == one(service, "select count(*) from app.idempotency_keys") == 5
+        for answer in refused:
+            assert problem(answer) == (429, "rate_limited")
+            assert '"anonymous_keys";q=5;w=3600' in answer.headers["ratelimit-policy"]
+            assert int(answer.headers["retry-after"]) > 0
+        assert leave({}).status_code == 204, "without a key"
+        assert client_of(service).post("/v1/auth/logout", json={"refresh_token": "x"}, headers=fresh()).is_success
+        root = holder(service, "admin")
+        body = {"name": "keyed", "permissions": []}
+        assert root.post("/v1/roles", body, headers=fresh() | here).status_code == 201
 
 
 def test_an_answer_that_a_crash_swallowed_is_given_to_the_next_try(start_service: StartService) -> None:

@@ -65,6 +65,22 @@ def test_filters_find_who_fits_and_nobody_else(service: Service) -> None:
     assert ids(created_before=created) == {ann.id}
 
 
+def test_what_is_looked_for_has_its_limit(service: Service) -> None:
+    admin = holder(service, "admin")
+    for q, status in [("a" * 254, 200), ("\u3316" * 254, 200), ("a " * 127, 200), ("a" * 255, 422)]:
+        assert admin.get("/v1/users", params={"q": q}).status_code == status, q
+
+
+def test_roles_come_in_pages(service: Service) -> None:
+    admin = holder(service, "admin")
+    every = admin.get("/v1/roles", params={"limit": 100}).json()
+    first = admin.get("/v1/roles?limit=3")
+    rest = admin.get(first.links["next"]["url"])
+    assert every["next_cursor"] is None
+    assert (first.json()["items"] + rest.json()["items"])[:4] == every["items"][:4]
+    assert problem(admin.get("/v1/roles", params={"cursor": "made up"})) == (400, "cursor_invalid")
+
+
 def test_how_many_there_are_is_told_when_asked_for(service: Service) -> None:
     admin = holder(service, "admin")
     for _ in range(3):

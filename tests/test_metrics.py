@@ -1,15 +1,19 @@
 """GET /metrics: what Prometheus reads of the service and of its database."""
 
 import re
+from functools import partial
 
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.databases import TestDatabase
-from tests.people import client_of, member, problem
+from tests.people import client_of, member, one, problem
 from tests.server import PROXY, Service, StartService
-from tests.waiting import until
+from tests.waiting import together, until
+from tests.wire import exchange
 
+ASKERS = 16
 Figures = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
 
@@ -56,6 +60,27 @@ def test_labels_are_routes_and_no_paths(shared_service: Service) -> None:
     assert requests(shared_service, method="other", status="405") == 1
     text = client.get("/metrics").text
     assert not re.search(rf"{ann.id}|{ann.email}|{ann.username}|nothing-of-the-kind|wp-login|PROPFIND", text)
+
+
+def test_what_is_no_request_is_counted_as_well(shared_service: Service) -> None:
+    assert exchange(shared_service, b"nonsense\r\n\r\n").status == 400
+    until(lambda: requests(shared_service, method="other", route="none", status="400") == 1, 30, "the refusal")
+
+
+def test_however_many_ask_the_database_is_asked_once_at_a_time(service: Service) -> None:
+    """Nobody counts them, so they must not take the connections of those who are counted."""
+    ann = member(service)
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%%http.metrics%%'"
+    with psycopg.connect(service.admin_dsn) as holder:
+        holder.execute("lock table app.outbox")
+
+        def watch() -> None:
+            until(lambda: one(service, waiting) > 0, 30, "somebody asks")
+            assert ann.get("/v1/me").status_code == 200
+            assert one(service, waiting) < ASKERS / 4
+
+        *answers, _ = together(*[partial(client_of(service).get, "/metrics") for _ in range(ASKERS)], watch)
+    assert {answer.status_code for answer in answers if answer is not None} == {200}
 
 
 def test_only_the_clients_that_are_named_read_the_figures(start_service: StartService) -> None:

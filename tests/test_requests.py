@@ -198,10 +198,57 @@ def test_a_method_that_a_path_does_not_take_is_a_405_that_says_which(ann: Person
     assert options.headers["allow"] == answer.headers["allow"]
 
 
+def test_every_path_takes_exactly_the_methods_that_it_names(client: httpx.Client, shared_service: Service) -> None:
+    """Also those that nobody has given a route of its own; what is no path takes none."""
+    described = client.get("/openapi.json").json()["paths"]
+    paths = [
+        *(re.sub(r"{\w+}", "0190e0c4-9f4a-7c1e-8d2b-5a6f7b8c9d0e", path) for path in described),
+        "/docs",
+        "/metrics",
+    ]
+    for path in paths:
+        options = client.options(path)
+        refused = client.request("PROPFIND", path)
+        assert problem(refused) == (405, "method_not_allowed"), path
+        allowed = set(refused.headers["allow"].split(", "))
+        assert options.status_code == 204 and set(options.headers["allow"].split(", ")) == allowed, path
+        assert ("HEAD" in allowed) == ("GET" in allowed), path
+        for method in ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "LINK", "QUERY"):
+            answer = client.request(method, path)
+            assert (answer.status_code == 405) == (method not in allowed), (method, path)
+            assert answer.status_code < 500, (method, path)
+        assert exchange(shared_service, f"CONNECT {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()).status == 400
+
+
 def test_no_header_or_parameter_changes_the_method(ann: Person) -> None:
     for header in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
         assert ann.get("/v1/me", headers={header: "PATCH"}).status_code == 200
     assert problem(ann.get("/v1/me?_method=DELETE")) == (422, "invalid_request")
+
+
+def test_what_a_client_would_rather_have_changes_nothing(ann: Person) -> None:
+    """An answer is JSON, whole, not compressed, and in the one language that it is written in."""
+    usual = ann.get("/v1/me")
+    for name, value in [
+        ("Accept", "application/xml"),
+        ("Accept", ";;,/,*/"),
+        ("Accept-Charset", "utf-16"),
+        ("Accept-Encoding", "gzip, br;q=1, identity;q=0"),
+        ("Accept-Language", "tlh"),
+        ("Range", "bytes=0-1"),
+        ("If-Range", usual.headers["etag"]),
+        ("If-Modified-Since", "Sat, 01 Jan 2050 00:00:00 GMT"),
+        ("X-Original-URL", "/v1/users"),
+        ("X-Rewrite-URL", "/v1/users"),
+        ("X-Forwarded-Host", "elsewhere.example"),
+        ("X-Forwarded-Prefix", "/elsewhere"),
+        ("Content-Length", "0"),
+        ("Cookie", "session=x"),
+        ("TE", "trailers"),
+    ]:
+        answer = ann.get("/v1/me", headers={name: value})
+        assert (answer.status_code, answer.content) == (200, usual.content), name
+        assert not {"content-range", "content-encoding", "location", "set-cookie"} & answer.headers.keys()
 
 
 def test_head_is_get_without_the_body(ann: Person) -> None:
@@ -417,7 +464,7 @@ FORGED = {
 }
 
 
-def address_seen(person: Person, headers: dict[str, str]) -> str:
+def address_seen(person: Person, headers: dict[str, str] | list[tuple[str, str]]) -> str:
     """The address under which a sign-in was taken down."""
     body = {"identifier": person.email, "password": person.password}
     with httpx.Client(base_url=person.service.base_url, trust_env=False) as client:
@@ -437,6 +484,10 @@ def test_behind_a_trusted_proxy_the_first_hop_that_is_none_counts(start_service:
         ("198.51.100.1, 203.0.113.7", "203.0.113.7"),
         ("198.51.100.1, 203.0.113.7, 10.1.2.3", "203.0.113.7"),
         ("203.0.113.7, nonsense, 10.1.2.3", "10.1.2.3"),
+        ("203.0.113.7, , 10.1.2.3", "10.1.2.3"),
+        ("203.0.113.7:4711", "203.0.113.7"),
+        ("[2001:db8::1]:4711", "2001:db8::1"),
+        ("10.1.2.3:nonsense, [10.1.2.4", "10.1.2.3"),
         ("nonsense", "127.0.0.1"),
         ("10.9.9.9", "10.9.9.9"),
         ("2001:db8::1", "2001:db8::1"),
@@ -444,3 +495,5 @@ def test_behind_a_trusted_proxy_the_first_hop_that_is_none_counts(start_service:
     ]:
         assert address_seen(bob, {"X-Forwarded-For": forwarded}) == seen
     assert address_seen(bob, {"X-Real-IP": "203.0.113.7"}) == "127.0.0.1"
+    lines = [("X-Forwarded-For", "198.51.100.1"), ("x-forwarded-for", "203.0.113.7"), ("X-FORWARDED-FOR", "10.1.2.3")]
+    assert address_seen(bob, lines) == "203.0.113.7", "several lines are one list"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import LiteralString
 
 import bcrypt
 import jwt
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 
 from api.embedded import Server
+from api.errors import describe
 from tests.commands import Installation
 from tests.databases import TestDatabase
 from tests.faults import connected, own_server
@@ -251,6 +253,16 @@ def test_an_error_does_not_quote_the_row_that_failed(server: Server, database: T
     assert stored in str(refused.value), "who asked is told"
     log = server_log(server)
     assert "users_failed_login_attempts_range" in log and stored not in log
+
+
+@pytest.mark.parametrize("statement", ["select %s::integer", "select %s::tsquery", "select %s::public.short"])
+def test_the_service_log_does_not_quote_a_value_that_failed(database: TestDatabase, statement: LiteralString) -> None:
+    with psycopg.connect(database.admin_dsn) as connection:
+        connection.execute("create domain public.short as text check (length(value) < 9)")
+        with pytest.raises(psycopg.DatabaseError) as caught:
+            connection.execute(statement, [PASSWORD.replace(" ", "") * 100])
+    assert "heron" in str(caught.value) or caught.value.sqlstate == "23514"
+    assert "heron" not in str(describe(caught.value)) and describe(caught.value)["sqlstate"]
 
 
 def test_the_database_itself_tells_its_server_to_keep_parameters_and_rows_out(database: TestDatabase) -> None:

@@ -1,6 +1,7 @@
 """The environment: what is not set has a safe default, what is wrong is named in one line."""
 
 import os
+import resource
 import stat
 from ipaddress import ip_network
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from api import ROOT
-from api.settings import OperatorError, authenticator_password, load
+from api.settings import CONNECTIONS, OTHER_FILES, OperatorError, authenticator_password, load
 from tests.commands import Installation, one_line
 
 
@@ -48,6 +49,7 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PGROSTER_CORS_ORIGINS", "https://app.example.org,null", "origins as browsers write them"),
         ("PGROSTER_CORS_ORIGINS", "https://*.example.org", "origins as browsers write them"),
         ("PGROSTER_REQUEST_TIMEOUT", "0", "greater than or equal to 0.5"),
+        ("PGROSTER_CLIENT_CONNECTIONS", "0", "greater than or equal to 1"),
         ("PGROSTER_LOG_FORMAT", "xml", "'json' or 'console'"),
         ("PGROSTER_ARGON2_MEMORY_KIB", "1024", "greater than or equal to 19456"),
         ("PGROSTER_AUTHENTICATOR_PASSWORD", "short", "at least 8"),
@@ -86,6 +88,16 @@ def test_the_default_origin_is_an_address_that_can_be_opened(
 def test_an_origin_loses_its_last_slash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGROSTER_ORIGIN", "https://accounts.example.com/")
     assert load().origin == "https://accounts.example.com"
+
+
+@pytest.mark.parametrize(
+    ("limit", "connections"), [(1024, 1024 - 8 - OTHER_FILES), (resource.RLIM_INFINITY, CONNECTIONS), (64, 1)]
+)
+def test_there_are_no_more_connections_than_files_may_be_opened(
+    monkeypatch: pytest.MonkeyPatch, limit: int, connections: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, limit))
+    assert load().client_connections == connections
 
 
 def test_trusted_proxies_are_networks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
 set local pgroster.functions_digest = '5cb8947ed754785f71c389b976639654c06f6d622a7039419e2b16564efe0b70';
+set local pgroster.functions_digest = '78c37e9fa562249e73d81c2c58fb9ad2ab069d3525233b1778900158addaf70b';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -15,6 +16,7 @@ set local check_function_bodies = off;
 \ir private/base62_digit.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
+\ir private/check_batch.sql
 \ir private/check_grantable.sql
 \ir private/check_match.sql
 \ir private/check_outranks.sql
@@ -44,6 +46,7 @@ set local check_function_bodies = off;
 \ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
+\ir private/few_users.sql
 \ir private/find_user.sql
 \ir private/find_users.sql
 \ir private/fold.sql
@@ -54,6 +57,7 @@ set local check_function_bodies = off;
 \ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
+\ir private/ids_in.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/in_scope.sql
@@ -147,6 +151,7 @@ set local check_function_bodies = off;
 \ir private/use_totp_step.sql
 \ir private/user_as_of.sql
 \ir private/user_filter.sql
+\ir private/user_search.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -195,6 +200,7 @@ set local role roster_audit_owner;
 \ir audit/unsealed.sql
 \ir audit/values_digest.sql
 \ir audit/verify.sql
+\ir audit/waiting.sql
 \ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/actions.sql
@@ -317,6 +323,7 @@ set local check_function_bodies = on;
 \ir private/base62_digit.sql
 \ir private/base64url.sql
 \ir private/change_status.sql
+\ir private/check_batch.sql
 \ir private/check_grantable.sql
 \ir private/check_match.sql
 \ir private/check_outranks.sql
@@ -346,6 +353,7 @@ set local check_function_bodies = on;
 \ir private/estimate_users.sql
 \ir private/expected_value.sql
 \ir private/fail.sql
+\ir private/few_users.sql
 \ir private/find_user.sql
 \ir private/find_users.sql
 \ir private/fold.sql
@@ -356,6 +364,7 @@ set local check_function_bodies = on;
 \ir private/hold_username.sql
 \ir private/idempotency_hash.sql
 \ir private/identify.sql
+\ir private/ids_in.sql
 \ir private/import_row.sql
 \ir private/imported_before.sql
 \ir private/in_scope.sql
@@ -449,6 +458,7 @@ set local check_function_bodies = on;
 \ir private/use_totp_step.sql
 \ir private/user_as_of.sql
 \ir private/user_filter.sql
+\ir private/user_search.sql
 \ir private/uuid_v7.sql
 \ir private/welcome.sql
 \ir private/word_query.sql
@@ -497,6 +507,7 @@ set local role roster_audit_owner;
 \ir audit/unsealed.sql
 \ir audit/values_digest.sql
 \ir audit/verify.sql
+\ir audit/waiting.sql
 \ir audit/was_erased.sql
 set local role roster_owner;
 \ir http/actions.sql

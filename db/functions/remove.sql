@@ -36,6 +36,7 @@ set local role roster_owner;
 \ir private/tg__unverify_phone.sql
 \ir private/tg__refuse_moved_end.sql
 \ir private/current_session_id.sql
+\ir private/ids_in.sql
 \ir private/tg__record_postponement.sql
 set local role roster_audit_owner;
 \ir audit/opening.sql
@@ -74,6 +75,7 @@ set local role roster_owner;
 \ir private/tg__unverify_phone.sql
 \ir private/tg__refuse_moved_end.sql
 \ir private/current_session_id.sql
+\ir private/ids_in.sql
 \ir private/tg__record_postponement.sql
 set local role roster_audit_owner;
 \ir audit/opening.sql

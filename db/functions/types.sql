@@ -214,11 +214,13 @@ comment on column api.role.is_system is 'Whether the product relies on it.';
 comment on column api.role.permissions is 'What it allows.';
 comment on column api.role.version is 'Grows with every change; the ETag.';
 
-create type api.role_list as (
-  items api.role[]
+create type api.role_page as (
+  items       api.role[],
+  next_cursor text
 );
-comment on type api.role_list is 'All roles.';
-comment on column api.role_list.items is 'The roles, by name.';
+comment on type api.role_page is 'A page of roles, by name.';
+comment on column api.role_page.items is 'The roles of this page.';
+comment on column api.role_page.next_cursor is 'Where the next page starts; null on the last one. (nullable)';
 
 create type api.activity as (
   occurred_at    timestamptz,

@@ -119,6 +119,10 @@ create domain app.user_sort as text
   constraint user_sort_known check (value in ('created_at', '-created_at', 'email', 'username', 'last_login_at'));
 comment on domain app.user_sort is 'Order of a list of accounts; - means descending.';
 
+create domain app.search_text as text
+  constraint search_text_length check (char_length(value) <= 254);
+comment on domain app.search_text is 'What to look for, at most 254 characters.';
+
 create domain app.count_kind as text
   constraint count_kind_known check (value in ('none', 'estimated'));
 comment on domain app.count_kind is 'Whether a list says how many there are in all: none or estimated.';

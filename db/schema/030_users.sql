@@ -36,6 +36,8 @@ create table app.users (
 
 create unique index users_email_key_live on app.users (email_key) include (id, status) where deleted_at is null;
 create unique index users_username_key_live on app.users (username_key) include (id, status) where deleted_at is null;
+create index users_email on app.users (email);
+create index users_username on app.users (username);
 create index users_email_sort on app.users (email_key collate "C", id);
 create index users_username_sort on app.users (username_key collate "C", id);
 create index users_words on app.users using gin (private.account_words(email_key, username_key));
@@ -43,9 +45,13 @@ create index users_created_at on app.users (created_at, id);
 create index users_last_login_at on app.users ((coalesce(last_login_at, '-infinity')), id);
 create index users_status_created_at on app.users (status, created_at, id);
 create index users_deleted_at on app.users (deleted_at) where deleted_at is not null;
+create index users_locked on app.users (locked_until) where locked_until is not null;
+create index users_data_retention on app.users (data_retention_until) where data_retention_until is not null;
 comment on index app.users_pkey is 'One user: where id = ….';
 comment on index app.users_email_key_live is 'Login by email, and the rule that an address belongs to one living account: where email_key = … and deleted_at is null.';
 comment on index app.users_username_key_live is 'Login by username, and the rule that a name belongs to one living account: where username_key = … and deleted_at is null.';
+comment on index app.users_email is 'Somebody by the address as they wrote it, for people in psql and for reports: where email = ….';
+comment on index app.users_username is 'Somebody by the name as they wrote it, for people in psql and for reports: where username = ….';
 comment on index app.users_email_sort is 'Search and pages by address: where email_key collate "C" like ''ann%'' order by email_key collate "C", id.';
 comment on index app.users_username_sort is 'Search and pages by name: where username_key collate "C" like ''ann%'' order by username_key collate "C", id.';
 comment on index app.users_words is 'Search by words of address and username: where private.account_words(email_key, username_key) @@ ….';
@@ -53,6 +59,8 @@ comment on index app.users_created_at is 'Pages of users by age: where (created_
 comment on index app.users_last_login_at is 'Pages of users by last login: where (coalesce(last_login_at, ''-infinity''), id) > … in that order.';
 comment on index app.users_status_created_at is 'Pages of the users of one status: where status = … order by created_at, id.';
 comment on index app.users_deleted_at is 'Deleted accounts whose time to be restored has passed: where deleted_at < ….';
+comment on index app.users_locked is 'Accounts that are locked for unknown sources: where locked_until > ….';
+comment on index app.users_data_retention is 'Accounts whose date to be anonymised has passed: where data_retention_until < ….';
 
 comment on table app.users is 'Accounts: how somebody signs in, and in which state the account is.';
 comment on column app.users.id is 'Key, ordered by time of creation.';

@@ -21,12 +21,12 @@ create table app.sessions (
 );
 create index sessions_user_live on app.sessions (user_id, created_at, id) where revoked_at is null;
 create index sessions_user_id on app.sessions (user_id);
-create index sessions_expires_at on app.sessions (expires_at);
+create index sessions_ended on app.sessions ((coalesce(revoked_at, expires_at)), id);
 comment on index app.sessions_pkey is 'One session by its public id: where id = ….';
 comment on index app.sessions_secret_hash_key is 'Every request''s identity: where secret_hash = ….';
 comment on index app.sessions_user_live is 'A person''s open sessions, page by page: where user_id = … and revoked_at is null order by created_at, id.';
 comment on index app.sessions_user_id is 'All sessions of a person, for export and erasure: where user_id = ….';
-comment on index app.sessions_expires_at is 'Sessions past their end, for cleaning up: where expires_at < ….';
+comment on index app.sessions_ended is 'Sessions past their end, for cleaning up: where coalesce(revoked_at, expires_at) < … order by coalesce(revoked_at, expires_at), id.';
 
 comment on table app.sessions is 'Sign-ins. Identity in every request is a row of this table, not a claim in a token.';
 comment on column app.sessions.id is 'Public id, which listings and the audit log show.';
@@ -55,9 +55,11 @@ create table app.login_sources (
   constraint login_sources_user_source_key unique (user_id, source)
 );
 create index login_sources_updated_at on app.login_sources (updated_at);
+create index login_sources_unknown on app.login_sources (updated_at) where last_login_at is null;
 comment on index app.login_sources_pkey is 'One row, as the audit log names it: where id = ….';
 comment on index app.login_sources_user_source_key is 'What an account has seen from one source: where user_id = … and source = ….';
 comment on index app.login_sources_updated_at is 'Sources that have been quiet for long, for cleaning up: where updated_at < ….';
+comment on index app.login_sources_unknown is 'Of those the ones that nobody has signed in from: where updated_at < … and last_login_at is null.';
 comment on table app.login_sources is 'From where an account was signed in to, or guessed at: failures lock it for their own source.';
 comment on column app.login_sources.id is 'Key; an address may not stand in the part of the audit log that an erasure leaves.';
 comment on column app.login_sources.user_id is 'Which account.';
@@ -91,7 +93,6 @@ create unique index refresh_tokens_one_live on app.refresh_tokens (session_id) w
 create index refresh_tokens_session_id on app.refresh_tokens (session_id);
 create index refresh_tokens_user_id on app.refresh_tokens (user_id);
 create index refresh_tokens_salted on app.refresh_tokens (used_at) where successor_salt is not null;
-create index refresh_tokens_expires_at on app.refresh_tokens (expires_at);
 comment on index app.refresh_tokens_pkey is 'The successor of a token: where id = ….';
 comment on index app.refresh_tokens_token_hash_key is 'A presented token: where token_hash = ….';
 comment on index app.refresh_tokens_replaced_by_key is 'The rule that a token has at most one predecessor: where replaced_by = ….';
@@ -99,7 +100,6 @@ comment on index app.refresh_tokens_one_live is 'The rule that a session has at 
 comment on index app.refresh_tokens_session_id is 'All tokens of a session: where session_id = ….';
 comment on index app.refresh_tokens_user_id is 'All tokens of a person, for export and erasure: where user_id = ….';
 comment on index app.refresh_tokens_salted is 'Salts whose grace window has passed, to be erased: where used_at < … and successor_salt is not null.';
-comment on index app.refresh_tokens_expires_at is 'Tokens past their end, for cleaning up: where expires_at < ….';
 
 comment on table app.refresh_tokens is 'Refresh tokens as digests, each with its successor: the lineage that finds a stolen one.';
 comment on column app.refresh_tokens.id is 'Key; random, since the token itself is not stored.';
@@ -175,10 +175,11 @@ create trigger _000_refuse_truncate before truncate on app.login_sources
 
 -- Who counts as an administrator, for the rule that somebody must remain one.
 create view private.admins with (security_barrier) as
-  select ur.user_id
+  select ur.user_id, ur.role_id
   from app.user_roles ur
   join app.roles r on r.id = ur.role_id and r.name = 'admin'
   join app.users u on u.id = ur.user_id and u.status in ('active', 'inactive') and u.password_hash is not null
   where ur.expires_at is null;
 comment on view private.admins is 'Users with the role admin for good who can sign in. Owner''s rights, granted to nobody.';
 comment on column private.admins.user_id is 'The administrator.';
+comment on column private.admins.role_id is 'The role admin: who names it spares PostgreSQL to go through the roles of everybody.';

@@ -108,10 +108,12 @@ create table app.outbox (
 );
 create index outbox_due on app.outbox (next_attempt_at) where next_attempt_at is not null;
 create index outbox_user_id on app.outbox (user_id);
+create index outbox_done on app.outbox ((coalesce(sent_at, failed_at)));
 create index outbox_failed on app.outbox (failed_at) where failed_at is not null;
 comment on index app.outbox_pkey is 'One message: where id = ….';
 comment on index app.outbox_due is 'Messages to be sent now: where next_attempt_at <= … order by next_attempt_at for update skip locked.';
 comment on index app.outbox_user_id is 'All messages to a person: where user_id = ….';
+comment on index app.outbox_done is 'Messages that were sent or given up, for cleaning up: where coalesce(sent_at, failed_at) < ….';
 comment on index app.outbox_failed is 'Messages that were given up: where failed_at is not null.';
 comment on table app.outbox is 'Messages to be delivered, written in the transaction of their cause.';
 comment on column app.outbox.id is 'Key, ordered by time; also the Message-ID.';

@@ -19,7 +19,8 @@ insert into app.rate_limit_policies (name, quota, period, description) values
   ('mfa',           10, '1 minute', 'Codes of the second factor, per address'),
   ('register',       5, '1 minute', 'New accounts, per address'),
   ('mail',           3, '1 minute', 'Requests that send a message, per address and per recipient'),
-  ('mail_daily',    20, '1 day',    'Messages of a kind that anybody may have sent, per recipient');
+  ('mail_daily',    20, '1 day',    'Messages of a kind that anybody may have sent, per recipient'),
+  ('anonymous_keys', 100, '1 hour', 'Requests with an Idempotency-Key of who is not signed in, per address');
 
 -- Counters are worth nothing after a crash, so they are not logged: a request that only counts waits for no disk.
 create unlogged table app.rate_limits (

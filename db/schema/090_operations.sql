@@ -35,6 +35,8 @@ create domain app.stored_answer as json
   constraint stored_answer_is_something check (json_typeof(value) <> 'null');
 comment on domain app.stored_answer is 'The body of an answer, kept to be given again: a copy of what other tables hold, perhaps about other people.';
 
+\ir ../functions/private/ids_in.sql
+
 create table app.idempotency_keys (
   key_hash     app.digest primary key,
   user_id      uuid constraint idempotency_keys_user_id_fkey references app.users on delete cascade,
@@ -50,8 +52,10 @@ create table app.idempotency_keys (
 );
 create index idempotency_keys_user_id on app.idempotency_keys (user_id);
 create index idempotency_keys_expires_at on app.idempotency_keys (expires_at);
+create index idempotency_keys_shown on app.idempotency_keys using gin (private.ids_in(answer::text));
 comment on index app.idempotency_keys_pkey is 'The first answer to a repeated request: where key_hash = ….';
 comment on index app.idempotency_keys_user_id is 'All answers to a person, for export and erasure: where user_id = ….';
+comment on index app.idempotency_keys_shown is 'Answers that show somebody, for their erasure: where private.ids_in(answer::text) @> ….';
 comment on index app.idempotency_keys_expires_at is 'Keys past their end, for cleaning up: where expires_at < ….';
 comment on table app.idempotency_keys is 'First answers to requests that carried an Idempotency-Key, written in the transaction of their effect. Never the answer of a route that hands out a secret.';
 comment on column app.idempotency_keys.key_hash is 'Keyed digest of who asked and of the key.';

@@ -8,9 +8,6 @@
 
 set local role roster_audit_owner;
 
-create index audit_logs_transaction on audit.audit_logs (transaction_id, id);
-comment on index audit.audit_logs_transaction is 'Rows in the order in which they are sealed: where (transaction_id, id) >= ….';
-
 create table audit.seals (
   number            bigint constraint seals_pkey primary key,
   kind              text not null default 'rows' constraint seals_kind_known check (kind in ('rows', 'drop')),

@@ -1,7 +1,7 @@
 -- The audit log: one row for each change, no secrets, append-only. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(79);
+select plan(85);
 
 \ir callers.psql
 
@@ -123,6 +123,9 @@ do $$ begin perform set_config('test.rows', (select count(*)::text || sum(hashte
 select is(array_agg(distinct pg_temp.as_role('roster_audit_owner', statement) order by pg_temp.as_role('roster_audit_owner', statement)), '{audit_append_only,ok}', 'the owner of the log itself is refused, or finds nothing') from attempts;
 select is((select count(*)::text || sum(hashtext(l::text)) from audit.audit_logs l), current_setting('test.rows'), 'BR-202: in all that not one row changed');
 
+select is(pg_temp.as_role('roster_audit_owner', format($$insert into audit.audit_logs (occurred_at, action, database_role, new_values) values (now(), %L, 'x', '{}')$$, action)), '42501', 'BR-202: a row that does not say what its action says is refused: ' || action)
+from unnest('{users.updated,login.failed,users.deleted,made up}'::text[]) action;
+
 -- Partitions
 select is((select count(*) from pg_inherits where inhparent = 'audit.audit_logs'::regclass), 7::bigint, 'there are partitions for this month and six more');
 select is((select count(*) from pg_partitioned_table where partdefid <> 0), 0::bigint, 'there is no default partition');
@@ -138,6 +141,11 @@ select is_empty(
            or (select count(*) from pg_trigger t where t.tgrelid = c.oid and t.tgfoid = 'audit.tg__refuse_change()'::regprocedure) <> 2)$$,
   'every partition is closed like the whole: policies, triggers, owner, comment');
 select is(pg_temp.outcome(format('truncate audit.%I', 'audit_logs_' || to_char(private.now() at time zone 'UTC', 'YYYY_MM'))), 'audit_append_only', 'a new one too');
+
+-- Last, since a session that has met such a rule goes on refusing.
+create rule swallow as on insert to audit.audit_logs do instead nothing;
+select is(pg_temp.outcome(statement), '55000', 'BR-206: a row that the log does not take refuses what it tells: ' || statement)
+from unnest(array[$$select audit.record_event('email.verified')$$, $$insert into app.roles (name) values ('three')$$]) statement;
 
 select * from finish();
 rollback;

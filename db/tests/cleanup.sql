@@ -1,7 +1,7 @@
 -- What is past its time goes, in batches, and nothing else. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(50);
+select plan(56);
 \ir people.psql
 
 create function pg_temp.clean(max_rows integer default 10000) returns jsonb language sql as $$
@@ -23,7 +23,7 @@ do $$ begin
   perform pg_temp.outcome(null, $q$select api.forgot_password('ann@example.org')$q$);
   perform pg_temp.outcome('ann', $q$select api.change_phone('+41790000001')$q$);
   perform pg_temp.outcome('ann', format('select api.change_email(%L, %L)', 'ann@example.net', pg_temp.hash('a')));
-  perform http.enter('api.list_roles()'::regprocedure, '{"address": "192.0.2.1", "request_id": "r"}');
+  perform http.enter('api.list_roles(text,app.page_size)'::regprocedure, '{"address": "192.0.2.1", "request_id": "r"}');
   update app.outbox set sent_at = private.now(), recipient = null, payload = null, next_attempt_at = null where template in ('reset_password', 'verify_email');
   update app.outbox set failed_at = private.now(), recipient = null, payload = null, next_attempt_at = null where template = 'verify_phone';
   insert into app.idempotency_keys (key_hash, user_id, route, request_hash, status, headers)
@@ -33,6 +33,8 @@ end $$;
 select is(pg_temp.outcome('root', 'select admin.cleanup_expired_data()'), '42501', 'a request does not clean up, not even an administrator''s');
 select is(pg_temp.clean() - 'refresh_token_salts', '{"sessions": 0, "refresh_tokens": 0, "password_reset_tokens": 0, "email_verification_tokens": 0, "phone_verification_codes": 0, "login_challenges": 0, "totp_factors": 0, "api_keys": 0, "outbox": 0,
   "rate_limits": 0, "login_sources": 0, "idempotency_keys": 0, "anonymized_users": 0, "checked_erasures": 0, "more": false}'::jsonb, 'BR-308: what is still of use stays, and cleaning up reports each kind');
+select throws_ok(format('select admin.%s(%s)', f, n), '22023', null, format('BR-308: a batch has a size, also of %s(%s)', f, n))
+from unnest('{clean_expired_tokens,anonymize_expired_users,seal_audit}'::text[]) f, unnest(array['null', '0']) n;
 
 -- Day by day
 update private.clock set shift = '1 day 1 minute';

@@ -2,7 +2,7 @@
 -- tests/test_idempotency.py. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(30);
+select plan(34);
 \ir people.psql
 create temp table secrets (name text primary key, secret text);
 do $$ begin
@@ -86,6 +86,17 @@ select matches(pg_temp.suspend('k1'), '^200 again', 'BR-120: for twenty-four hou
 update private.clock set shift = '24 hours 1 minute';
 select is(pg_temp.suspend('k1') like '%again%', false, 'BR-120: after that the key is free');
 select is((select count(*) from app.idempotency_keys k where k.key_hash = private.idempotency_hash(pg_temp.id('root'), 'k1') and k.expires_at > private.now()), 1::bigint, 'and taken by the new request');
+
+-- Who is not signed in
+update private.clock set shift = '0';
+update app.rate_limit_policies set quota = 2 where name = 'anonymous_keys';
+create function pg_temp.leave(key text, name text default null) returns text language sql as
+  $$ select pg_temp.request('api.logout(''none'')', leave.name, leave.key) $$;
+do $$ begin perform pg_temp.leave('n1'), pg_temp.leave('n2'); end $$;
+select is(pg_temp.leave('n3'), '429 rate_limited -', 'BR-125: an address without an account has so many requests with a key');
+select is((select count(*) from app.idempotency_keys k where k.user_id is null), 2::bigint, 'BR-125: and no more answers are kept for it');
+select unalike(pg_temp.leave(null), '%rate_limited%', 'without a key it may go on');
+select unalike(pg_temp.suspend('k9'), '%rate_limited%', 'and who is signed in is not meant');
 
 -- Who may
 select is(has_function_privilege(r, 'http.remember(regprocedure,jsonb,integer,text)', 'execute'), r = 'roster_authenticator', format('%s %s answers', r, case when r = 'roster_authenticator' then 'stores' else 'stores no' end))

@@ -1,7 +1,7 @@
 -- Accounts from elsewhere: one, many, and what becomes of their hashes. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(71);
+select plan(74);
 
 create function pg_temp.bcrypt(name text, cost integer default 12) returns text language sql as
   $$ select format('$2b$%s$', cost) || rpad(name, 53, '.') $$;
@@ -33,6 +33,9 @@ select is((select count(*) from app.outbox), 0::bigint, 'nobody gets a mail');
 select is(pg_temp.outcome($$select admin.import_user('bob@example.org', 'bob')$$), 'ok', 'a hash is not needed');
 select is((select row(u.status, u.password_hash, u.password_changed_at, p.locale)::text from app.users u join app.user_profiles p on p.user_id = u.id where u.id = pg_temp.id('bob')),
   '(inactive,,,en)', 'without it there is no password, and an address that is not verified stays so');
+select throws_ok($$select admin.import_user(null, 'carl')$$, '23502', 'An account needs an email address and a username.', 'an account needs an address');
+select throws_ok($$select admin.import_user('carl@example.org', null)$$, '23502', 'An account needs an email address and a username.', 'and a name');
+select is(pg_temp.outcome($$select admin.import_user('nat@example.org', 'nat', null, null, null, null, null, null, null)$$), 'ok', 'whatever else is null has its default');
 select is(pg_temp.outcome($$select admin.import_user('ANN@example.org', 'ann2')$$), 'email_taken', 'a taken address is refused');
 select is(pg_temp.outcome($$select admin.import_user('ann2@example.org', 'ANN')$$), 'username_taken', 'a taken username is refused');
 select is(pg_temp.outcome(format('select admin.import_user(''carl@example.org'', ''carl'', metadata => %L)', jsonb_build_object('a', repeat('x', 8192)))),

@@ -1,7 +1,7 @@
 -- The list of accounts: filters, orders, pages. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(92);
+select plan(94);
 
 \ir callers.psql
 
@@ -94,6 +94,9 @@ from (values
   ($q$created_after => '2026-01-01 12:01+00', created_before => '2026-01-01 12:03+00'$q$, 'Carol bob'),
   ($q$q => 'x'' or true --'$q$, null)) t (parameters, names);
 
+select is(pg_temp.outcome($q$select api.list_users(q => repeat('a', 255))$q$), '23514', 'what is looked for has at most 254 characters');
+select is(pg_temp.outcome($q$select api.list_users(q => repeat(E'\u3316', 254))$q$), 'ok', 'whatever becomes of them when they are folded');
+
 -- Orders
 select is(pg_temp.list(format('sort => %L', sort)), names, 'in the order of ' || sort)
 from (values
@@ -122,7 +125,7 @@ set local role roster_user;
 select is(pg_temp.list(format('cursor => %L, "limit" => 2', current_setting('test.cursor'))), 'Carol bob', 'whoever has come meanwhile');
 
 -- A word that is longer than any
-select is(pg_temp.list(format('q => %L', repeat(letter, 4000))), pg_temp.list($$q => 'qqqq'$$), format('a word of 4000 %s is one that nobody has', letter)) from unnest('{a,é,字,😀}'::text[]) letter;
+select is(pg_temp.list(format('q => %L', repeat(letter, 254))), pg_temp.list($$q => 'qqqq'$$), format('a word of 254 %s is one that nobody has', letter)) from unnest('{a,é,字,😀}'::text[]) letter;
 
 -- How many
 select is((api.list_users(count => 'estimated', "limit" => 3)).estimated_count >= 4, true, 'an estimate is never less than what the list has shown to be there');

@@ -80,7 +80,7 @@ declare
   v_allowed boolean;
 begin
   perform set_config('response.headers', '', true);
-  v_allowed := private.count_route(route.policy, route.address);
+  v_allowed := private.count_route(array[route.policy], route.address);
   return v_allowed || ' ' || current_setting('response.headers');
 end
 $$;

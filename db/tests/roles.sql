@@ -1,7 +1,7 @@
 -- Granting roles and taking them away. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(39);
+select plan(42);
 
 \ir callers.psql
 
@@ -96,6 +96,9 @@ call pg_temp.be('bob');
 select is((select array_agg((r).name || ':' || array_to_string((r).permissions, ',')) from unnest((api.list_roles()).items) r),
   '{"admin:api_keys:manage,audit:read,roles:assign,roles:write,sessions:manage,users:delete,users:read,users:write","auditor:audit:read,users:read","helper:roles:assign,sessions:manage,users:read,users:write","support:sessions:manage,users:read,users:write",user:}',
   'the list has every role with what it allows');
+select is((select string_agg(r.name, ' ') from unnest((api.list_roles("limit" => 2)).items) r), 'admin auditor', 'page by page');
+select is((select string_agg(r.name, ' ') from unnest((api.list_roles((api.list_roles("limit" => 2)).next_cursor, "limit" => 3)).items) r), 'helper support user', 'the next page starts where the last one ended');
+select is((api.list_roles("limit" => 5)).next_cursor, null, 'and the last one says so');
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- An account as it was at a time. How to run: see conventions.sql.
 begin;
 set local search_path = pg_catalog, public;
-select plan(35);
+select plan(36);
 \ir people.psql
 
 -- The clock goes on by a day from one step to the next; `m` names the moment between two.
@@ -88,6 +88,7 @@ insert into app.users (email, username, created_at) values ('old@example.org', '
 set local session_replication_role = origin;
 select is(pg_temp.outcome('operator', format('select (h.username, h.locale)::text from admin.user_as_of(%L, %L) h', pg_temp.id('old'), '2021-01-01')), '(old,)', 'BR-234: an account that the log does not have is as it is now');
 select is(pg_temp.outcome('operator', format('select h.username from admin.user_as_of(%L, %L) h', pg_temp.id('old'), '2019-01-01')), 'not_found', 'since it was made');
+select is(pg_temp.outcome('operator', format('select (h.username, h.at > now())::text from admin.user_as_of(%L) h', pg_temp.id('old'))), '(old,t)', 'BR-234: without a time it is the present');
 
 -- After an erasure
 do $$ begin perform pg_temp.outcome('root', 'select api.anonymize_user(%L)', pg_temp.id('ann')::text); end $$;

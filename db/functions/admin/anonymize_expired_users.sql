@@ -11,12 +11,21 @@ declare
   v_user   record;
   v_erased integer := 0;
 begin
+  perform private.check_batch(max_rows);
   for v_user in
     select u.id, case when u.data_retention_until < v_now then 'retention' else 'deletion' end as reason
     from app.users u
-    where (u.data_retention_until < v_now or u.deleted_at < v_before)
-      and not exists (select from app.erasures e where e.user_id = u.id)
-      and (u.status = 'deleted' or not exists (select from private.admins a where a.user_id = u.id))
+    where u.id in (
+      -- Offset 0: whether somebody is an administrator is asked of each, not found out about everybody first.
+      (select r.id from app.users r
+       where r.data_retention_until < v_now
+         and (r.status = 'deleted' or not exists (select from private.admins a where a.user_id = r.id offset 0))
+       order by r.data_retention_until limit anonymize_expired_users.max_rows)
+      union all
+      -- Backwards, since those that were erased long ago are still there.
+      (select d.id from app.users d
+       where d.deleted_at < v_before and not exists (select from app.erasures e where e.user_id = d.id)
+       order by d.deleted_at desc limit anonymize_expired_users.max_rows))
     limit anonymize_expired_users.max_rows
     for update of u skip locked
   loop

@@ -8,6 +8,7 @@ as $$
 declare
   v_before timestamptz := private.now() - (select s.keep_ended_sessions from app.settings s);
 begin
+  perform private.check_batch(max_rows);
   return private.delete_ended_sessions(v_before, max_rows) || jsonb_build_object(
     'password_reset_tokens', private.delete_some('app.password_reset_tokens', 't.expires_at < $1', v_before, max_rows),
     'email_verification_tokens', private.delete_some('app.email_verification_tokens', 't.expires_at < $1', v_before, max_rows),

@@ -21,6 +21,12 @@ declare
 begin
   if not private.is_dba() then
     perform private.fail('forbidden');
+  elsif import_user.email is null or import_user.username is null then
+    raise exception using
+      errcode = 'not_null_violation',
+      column = case when import_user.email is null then 'email' else 'username' end,
+      message = 'An account needs an email address and a username.',
+      hint = 'Give both; whatever else is left out or null has its default.';
   elsif octet_length(import_user.metadata::text) > 8192 then
     perform private.fail('metadata_too_large');
   elsif substring(import_user.password_hash from '^\$2.\$(\d+)')::integer > 15  -- cost of bcrypt: 2 seconds
@@ -31,7 +37,8 @@ begin
   end if;
   v_account := private.create_account(
     import_user.email, import_user.username, import_user.password_hash, import_user.first_name, import_user.last_name,
-    import_user.phone, import_user.locale, import_user.is_email_verified, import_user.metadata);
+    import_user.phone, coalesce(import_user.locale, 'en'), coalesce(import_user.is_email_verified, false),
+    coalesce(import_user.metadata, '{}'));
   perform audit.record_event('account.imported', v_account.id);
   return v_account.id;
 end

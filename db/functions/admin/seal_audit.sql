@@ -6,7 +6,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return audit.seal(private.now(), greatest(max_rows, 1));
+  perform private.check_batch(max_rows);
+  return audit.seal(private.now(), max_rows);
 end
 $$;
 comment on function admin.seal_audit(integer) is 'Seals the rows of the audit log whose transactions have ended for everybody, at most so many; returns how many. Call it again while it says that there may be more.';

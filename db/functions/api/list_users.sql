@@ -1,7 +1,7 @@
 -- Runs with its owner's rights, since a search under row-level security could use no index on what is not leakproof;
 -- so it asks for the permission itself.
 create or replace function api.list_users(
-  q text default null,
+  q app.search_text default null,
   status app.user_status default null,
   role app.role_name default null,
   created_after timestamptz default null,
@@ -21,7 +21,7 @@ declare
   v_found record;
   v_page  api.user_page;
 begin
-  perform private.authorize('api.list_users(text,app.user_status,app.role_name,timestamptz,timestamptz,boolean,app.user_sort,app.count_kind,text,app.page_size)');
+  perform private.authorize('api.list_users(app.search_text,app.user_status,app.role_name,timestamptz,timestamptz,boolean,app.user_sort,app.count_kind,text,app.page_size)');
   v_found := private.find_users(
     q, status, role, created_after, created_before, include_deleted, sort,
     private.read_cursor('users ' || sort, cursor), "limit" + 1, list_users.count = 'estimated');
@@ -35,7 +35,7 @@ begin
   return v_page;
 end
 $$;
-comment on function api.list_users(text, app.user_status, app.role_name, timestamptz, timestamptz, boolean, app.user_sort, app.count_kind, text, app.page_size) is $$
+comment on function api.list_users(app.search_text, app.user_status, app.role_name, timestamptz, timestamptz, boolean, app.user_sort, app.count_kind, text, app.page_size) is $$
 @http GET /v1/users
 @permission users:read
 @errors cursor_invalid
@@ -46,5 +46,5 @@ List accounts, page by page.
 starts with it in their names, or in their username and the part of their address before the @. Deleted accounts are left out unless `include_deleted`
 is true or `status` is `deleted`. `count=estimated` adds about how many accounts fit in all.
 $$;
-revoke all on function api.list_users(text, app.user_status, app.role_name, timestamptz, timestamptz, boolean, app.user_sort, app.count_kind, text, app.page_size) from public;
-grant execute on function api.list_users(text, app.user_status, app.role_name, timestamptz, timestamptz, boolean, app.user_sort, app.count_kind, text, app.page_size) to roster_user;
+revoke all on function api.list_users(app.search_text, app.user_status, app.role_name, timestamptz, timestamptz, boolean, app.user_sort, app.count_kind, text, app.page_size) from public;
+grant execute on function api.list_users(app.search_text, app.user_status, app.role_name, timestamptz, timestamptz, boolean, app.user_sort, app.count_kind, text, app.page_size) to roster_user;

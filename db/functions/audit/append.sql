@@ -1,8 +1,9 @@
 -- The one place that writes the log: it adds who, from where and when to what happened. Every change pays for this, so it
--- is called with plain values, takes the actor without a query, and runs with the rights of its callers, which are the log's.
+-- is called with plain values and as an expression (`perform` would start the executor for it), takes the actor without a
+-- query, and runs with the rights of its callers, which are the log's.
 create or replace function audit.append(
   action text, entity text, entity_id text, user_id uuid,
-  changed_fields text[], old_values jsonb, new_values jsonb, details jsonb) returns void
+  changed_fields text[], old_values jsonb, new_values jsonb, details jsonb) returns boolean
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
@@ -27,7 +28,8 @@ begin
     append.changed_fields, append.old_values, append.new_values, append.details,
     v_values_salt, audit.values_digest(v_values_salt, append.old_values, append.new_values),
     v_origin_salt, audit.origin_digest(v_origin_salt, v_address, v_agent));
+  return found;
 end
 $$;
-comment on function audit.append(text, text, text, uuid, text[], jsonb, jsonb, jsonb) is 'Appends one row: what happened is told, the rest is looked up here.';
+comment on function audit.append(text, text, text, uuid, text[], jsonb, jsonb, jsonb) is 'Appends one row: what happened is told, the rest is looked up here. False where something on the table swallowed it.';
 revoke all on function audit.append(text, text, text, uuid, text[], jsonb, jsonb, jsonb) from public;

@@ -15,6 +15,10 @@ begin
       where c.oid = any (v_tables)
         and (not c.relrowsecurity or not c.relforcerowsecurity or c.relowner <> 'roster_audit_owner'::regrole or c.relpersistence <> 'p'))
       or exists (select from pg_attribute a where a.attrelid = any (v_tables) and a.attisdropped)
+      or exists (
+        select from pg_attrdef d
+        where d.adrelid = any (v_tables) and pg_get_expr(d.adbin, d.adrelid) <> all (array[
+          'nextval(''audit.audit_logs_id_seq''::regclass)', 'pg_current_xact_id()', '''rows''::text']))
       or to_regclass('audit.sealed_rows') is null then
       'A table of the audit log would be open, or lack something.'
     when exists (

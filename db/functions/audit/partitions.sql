@@ -21,11 +21,9 @@ begin
       from audit.seals s where s.kind = 'rows' group by s.month
     )
     select coalesce(m.month, s.month), coalesce(s.rows, 0), s.first_seal, s.last_seal,
-           (select count(*) from audit.audit_logs l
+           (select count(*) from audit.waiting(v_last) l
             where l.occurred_at >= coalesce(m.month, s.month)::timestamp at time zone 'UTC'
-              and l.occurred_at < (coalesce(m.month, s.month) + interval '1 month') at time zone 'UTC'
-              and (l.transaction_id, l.id) >= (coalesce(v_last.to_transaction, '0'), coalesce(v_last.to_id, 0))
-              and l.id > coalesce(v_last.after_id, 0)),
+              and l.occurred_at < (coalesce(m.month, s.month) + interval '1 month') at time zone 'UTC'),
            m.is_there is null,
            (select a.file_name from audit.archives a
             where a.month = coalesce(m.month, s.month) and a.last_seal = s.last_seal order by a.archived_at desc limit 1)

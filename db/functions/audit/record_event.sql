@@ -12,7 +12,12 @@ begin
       message = format('There is no event %L.', record_event.action),
       hint = 'Add it to audit.events(), with what it means.';
   end if;
-  perform audit.append(record_event.action, null, null, record_event.user_id, null, null, null, record_event.details);
+  if not audit.append(record_event.action, null, null, record_event.user_id, null, null, null, record_event.details) then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = 'The audit log did not take its row, so nothing happens.',
+      hint = 'Something swallows rows of audit.audit_logs; pgroster doctor names it.';
+  end if;
 end
 $$;
 comment on function audit.record_event(text, uuid, jsonb) is 'Appends an event of audit.events(), such as login.failed, about a user, with details that hold no secret and no personal value.';

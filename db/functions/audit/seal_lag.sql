@@ -11,9 +11,7 @@ begin
   select s.* into v_last from audit.seals s order by s.number desc limit 1;
   return coalesce((
     select private.now() - l.occurred_at
-    from audit.audit_logs l
-    where (l.transaction_id, l.id) >= (coalesce(v_last.to_transaction, '0'), coalesce(v_last.to_id, 0))
-      and l.id > coalesce(v_last.after_id, 0)
+    from audit.waiting(v_last) l
     order by l.transaction_id, l.id limit 1), interval '0');
 end
 $$;

@@ -11,9 +11,7 @@ begin
   select s.* into v_last from audit.seals s order by s.number desc limit 1;
   select count(*), min(l.id) filter (where l.transaction_id >= pg_snapshot_xmax(pg_current_snapshot()))
   into rows, row_from_nowhere
-  from audit.audit_logs l
-  where (l.transaction_id, l.id) >= (coalesce(v_last.to_transaction, '0'), coalesce(v_last.to_id, 0))
-    and l.id > coalesce(v_last.after_id, 0);
+  from audit.waiting(v_last) l;
   if v_last.number is null or v_last.system_identifier <> audit.system_identifier() then
     row_from_nowhere := null;
   end if;

@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform set_config('request.context', context::text, true);
-  if private.count_route(null, (context ->> 'address')::inet) then
+  if private.count_route('{}', (context ->> 'address')::inet) then
     return true;
   end if;
   perform private.refuse('rate_limited');

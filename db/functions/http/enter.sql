@@ -21,7 +21,10 @@ begin
           set_config('request.api_key', coalesce(context ->> 'api_key', ''), true);
 
   -- The second statement of a request with a password belongs to the request that has been counted already.
-  if context ->> 'stage' is distinct from 'call' and not private.count_route(v_tags.rate_limit, (context ->> 'address')::inet) then
+  -- Answers that are kept for nobody in particular are nobody's to answer for, so their number is limited apart.
+  if context ->> 'stage' is distinct from 'call' and not private.count_route(
+       array[v_tags.rate_limit, case when context ? 'idempotency_key' and v_role = 'roster_anonymous' then 'anonymous_keys' end],
+       (context ->> 'address')::inet) then
     perform private.refuse('rate_limited');
     return null;
   end if;

@@ -1,6 +1,6 @@
--- Every route counts against the default limit, some against a stricter one as well; the answer's headers say where
+-- Every request counts against the default limit, some against stricter ones as well; the answer's headers say where
 -- the caller stands (draft-ietf-httpapi-ratelimit-headers-11). A flood leaves one audit row a window, not one a request.
-create or replace function private.count_route(stricter_policy text, address inet) returns boolean
+create or replace function private.count_route(policies text[], address inet) returns boolean
 language plpgsql
 volatile
 security definer
@@ -9,16 +9,16 @@ as $$
 declare
   v_policy   text;
   v_count    record;
-  v_policies text[];
+  v_limits   text[];
   v_states   text[];
 begin
-  foreach v_policy in array array_remove(array['default', stricter_policy], null) loop
+  foreach v_policy in array array_remove(array['default'] || count_route.policies, null) loop
     v_count := private.count_request(v_policy, private.client_subject(count_route.address));
-    v_policies := v_policies || format('"%s";q=%s;w=%s', v_policy, v_count.quota, v_count.period_seconds);
+    v_limits := v_limits || format('"%s";q=%s;w=%s', v_policy, v_count.quota, v_count.period_seconds);
     v_states := v_states || format('"%s";r=%s;t=%s', v_policy, v_count.remaining, v_count.reset_seconds);
     exit when not v_count.is_allowed;
   end loop;
-  perform private.set_header('RateLimit-Policy', array_to_string(v_policies, ', ')),
+  perform private.set_header('RateLimit-Policy', array_to_string(v_limits, ', ')),
           private.set_header('RateLimit', array_to_string(v_states, ', '));
   if not v_count.is_allowed then
     perform private.set_header('Retry-After', v_count.reset_seconds::text);
@@ -29,5 +29,5 @@ begin
   return v_count.is_allowed;
 end
 $$;
-comment on function private.count_route(text, inet) is 'Counts a request against the default limit and that of its route, if it has one, and sets the RateLimit headers; false if one is exhausted.';
-revoke all on function private.count_route(text, inet) from public;
+comment on function private.count_route(text[], inet) is 'Counts a request against the default limit and the named ones (null: none), and sets the RateLimit headers; false if one is exhausted.';
+revoke all on function private.count_route(text[], inet) from public;

@@ -7,14 +7,13 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if private.is_api_key() then
+  if current_setting('request.session', true) <> '' then
+    select s.user_id, s.id into user_id, session_id
+    from app.sessions s where s.secret_hash = private.digest(current_setting('request.session', true));
+  elsif private.is_api_key() then
     select k.user_id, k.id into user_id, api_key_id
     from app.api_keys k where k.secret_hash = private.digest(current_setting('request.api_key', true));
-    return;
   end if;
-  select s.user_id, s.id into user_id, session_id
-  from app.sessions s
-  where s.secret_hash = private.digest(nullif(current_setting('request.session', true), ''));
 end
 $$;
 comment on function private.current_actor() is 'The user and the session or API key of this request, for attribution only; says nothing about rights.';

@@ -11,11 +11,11 @@ declare
   v_tokens   bigint;
 begin
   select array_agg(c.id) into v_ids
-  from (select e.id, row_number() over (order by e.id) as n,
-               sum(1 + (select count(*) from app.refresh_tokens t where t.session_id = e.id)) over (order by e.id) as rows
-        from (select s.id from app.sessions s
+  from (select e.id, row_number() over (order by e.ended_at, e.id) as n,
+               sum(1 + (select count(*) from app.refresh_tokens t where t.session_id = e.id)) over (order by e.ended_at, e.id) as rows
+        from (select s.id, coalesce(s.revoked_at, s.expires_at) as ended_at from app.sessions s
               where coalesce(s.revoked_at, s.expires_at) < delete_ended_sessions.before
-              order by s.id limit max_rows for update skip locked) e) c
+              order by 2, 1 limit max_rows for update skip locked) e) c
   where c.rows <= max_rows or c.n = 1;
   delete from app.refresh_tokens t where t.session_id = any (v_ids);
   get diagnostics v_tokens = row_count;

@@ -1,7 +1,7 @@
 -- To count a million accounts takes a second; the planner knows about how many there are. EXPLAIN, like every utility
 -- command, needs a function that is declared volatile.
 create or replace function private.estimate_users(
-  matches uuid[], status text, role text, created_after timestamptz, created_before timestamptz, include_deleted boolean,
+  conditions text, ids uuid[], status text, role_id uuid, created_after timestamptz, created_before timestamptz,
   prefix text, words tsquery) returns bigint
 language plpgsql
 volatile
@@ -11,13 +11,11 @@ as $$
 declare
   v_plan jsonb;
 begin
-  execute 'explain (format json) select from app.users u where true' || private.user_filter(
-    matches is not null, prefix is not null, estimate_users.status is not null, include_deleted, role is not null,
-    created_after is not null, created_before is not null)
+  execute 'explain (format json) select from app.users u where true' || conditions
   into v_plan
-  using matches, estimate_users.status, role, created_after, created_before, null::jsonb, null::integer, prefix, words;
+  using ids, estimate_users.status, role_id, created_after, created_before, null::jsonb, null::integer, prefix, words, private.now();
   return (v_plan -> 0 -> 'Plan' ->> 'Plan Rows')::bigint;
 end
 $$;
-comment on function private.estimate_users(uuid[], text, text, timestamptz, timestamptz, boolean, text, tsquery) is 'About how many accounts fit a search.';
-revoke all on function private.estimate_users(uuid[], text, text, timestamptz, timestamptz, boolean, text, tsquery) from public;
+comment on function private.estimate_users(text, uuid[], text, uuid, timestamptz, timestamptz, text, tsquery) is 'About how many accounts fit conditions as private.user_filter() composes them; $1 are the keys of the few that it may be.';
+revoke all on function private.estimate_users(text, uuid[], text, uuid, timestamptz, timestamptz, text, tsquery) from public;

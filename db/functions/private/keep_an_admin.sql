@@ -6,10 +6,12 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_role_id uuid;
 begin
-  update app.roles r set description = r.description where r.name = 'admin';
+  update app.roles r set description = r.description where r.name = 'admin' returning r.id into v_role_id;
   if exists (select from private.admins a where a.user_id = keep_an_admin.user_id)
-     and not exists (select from private.admins a where a.user_id <> keep_an_admin.user_id) then
+     and not exists (select from private.admins a where a.role_id = v_role_id and a.user_id <> keep_an_admin.user_id) then
     perform private.fail('last_admin');
   end if;
 end

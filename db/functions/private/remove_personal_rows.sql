@@ -20,7 +20,7 @@ begin
     v_removed := v_removed || jsonb_build_object((select c.relname from pg_class c where c.oid = v_table.relation), v_rows);
   end loop;
   -- Answers that are kept to be given again to others show the person too.
-  delete from app.idempotency_keys k where strpos(k.answer::text, remove_personal_rows.user_id::text) > 0;
+  delete from app.idempotency_keys k where private.ids_in(k.answer::text) @> array[remove_personal_rows.user_id];
   -- Somebody whose registration failed by its username gets a mail that belongs to no account yet, and whoever wants an
   -- address that is taken causes one to its owner.
   delete from app.outbox o using app.users u

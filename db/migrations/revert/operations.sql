@@ -5,6 +5,6 @@ set local role roster_owner;
 drop type http.password_rules;
 drop table http.deployed, app.idempotency_keys, app.jobs;
 drop domain app.stored_answer;
-drop function if exists private.tg__record_postponement;
+drop function if exists private.tg__record_postponement, private.ids_in;
 delete from app.schema_migrations where step = 'operations';
 commit;

@@ -11,7 +11,6 @@ set local role roster_audit_owner;
 drop function if exists audit.tg__guard_ddl, audit.opening;
 drop view audit.sealed_rows;
 drop table audit.archives, audit.seals;
-drop index audit.audit_logs_transaction;
 set local role roster_owner;
 delete from app.schema_migrations where step = 'seals';
 set local role none;
