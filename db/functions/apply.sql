@@ -1,8 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '5cb8947ed754785f71c389b976639654c06f6d622a7039419e2b16564efe0b70';
-set local pgroster.functions_digest = '78c37e9fa562249e73d81c2c58fb9ad2ab069d3525233b1778900158addaf70b';
+set local pgroster.functions_digest = '929b2f97e7083430eb448a0d4f378b6d7ab27f99bc1ca73d985ae6c380921434';
 \ir begin.sql
 
 -- In whatever order they name each other.
