@@ -1,11 +1,10 @@
 """What one request costs: in the database as one statement or as five, and over HTTP against a bare Litestar route.
 
-`make bench` runs it on a throw-away server, in interleaved rounds, so that what else goes on on the machine hits all
-variants alike. Trust the ratios; absolute figures are of one machine at one moment. `ARGS=--json` prints JSON.
+`make bench` runs it on a throw-away server with thousands of people, in interleaved rounds, so that what else goes on
+on the machine hits all variants alike. `ARGS=--json` prints JSON.
 """
 
 import argparse
-import asyncio
 import base64
 import json
 import os
@@ -16,36 +15,52 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
 import psycopg
 import uvicorn
-import uvloop
 from litestar import Litestar, get
 
-from api import ROOT, logs
-from api.app import create_app
+from api import ROOT, app, bulk, logs
 from api.catalog import read_now
-from api.embedded import Server, throwaway
+from api.embedded import Server, locate, throwaway
 from api.migrate import migrate
 from api.operations import compose
+from api.passwords import Hasher
+from api.protocol import Protocol
 from api.settings import load
 from api.statements import compose as compose_statements
+from bench.load import KINDS, sign_in
 
 CONNECTIONS = (1, 8)
-PASSWORD = "a heron counts its own steps"
+STRANGERS = 20_000
+HASH = "$2b$12$" + "a" * 53
+MAKE_PEOPLE: LiteralString = """
+    select private.create_account(w || n || '@example.com', w || n, %s, null, null, null, 'en')
+    from unnest(array['user', 'staff']) w, generate_series(1, %s) n"""
+ACTIVATE: LiteralString = (
+    "update app.users set is_email_verified = true, status = 'active' where email ~ 'example.com$'"
+)
+EMPLOY: LiteralString = """
+    insert into app.user_roles (user_id, role_id)
+    select u.id, r.id from app.users u, app.roles r where u.username ~ '^staff[0-9]+$' and r.name = 'support'"""
+# As many as there are people, or plans are made for next to none and kept until the tables are analyzed again.
+SIGNED_IN: LiteralString = """
+    with signed_in as (
+      insert into app.sessions (user_id, secret_hash, expires_at)
+      select u.id, sha256(uuid_send(u.id)), now() + interval '30 days' from app.users u
+      returning id, user_id, secret_hash, expires_at)
+    insert into app.refresh_tokens (session_id, user_id, token_hash, sealed_secret, expires_at)
+    select s.id, s.user_id, sha256(s.secret_hash), s.secret_hash, s.expires_at from signed_in s"""
 SELF = (sys.executable, "-m", "bench.one_request")
 OPERATION = "api.get_me()"
-# Requests of one address wait for each other, so each connection of pgbench gets one of its own, as clients have.
+# Requests of one address wait for each other, so each connection of pgbench gets one of its own.
 CONTEXT = "(:context::jsonb || jsonb_build_object('address', '192.0.2.' || :client_id))"
 FIVE = ("begin", "select {enter}", "set local role roster_user", "select row_to_json({call})::text{rest}", "commit")
-HTTP = (("bare Litestar route", "/bare", 1), ("GET /v1/me", "/v1/me", 1), ("the same, one address", "/v1/me", 0))
 
 
 @get("/bare")
@@ -54,57 +69,41 @@ async def bare() -> dict[str, str]:
     return {}
 
 
-def both() -> Any:
-    """The service and the bare route as one ASGI application, so that one process serves both."""
-    service, other = create_app(), Litestar([bare], openapi_config=None, logging_config=None)
+class Unhashed(Hasher):
+    """Takes every password for the right one at once: a login without the 25 ms of Argon2id."""
 
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        await (other if scope.get("path") == "/bare" else service)(scope, receive, send)
+    async def verify(self, password: str, stored: str | None) -> str | None:
+        """The stored hash."""
+        return stored
 
-    return application
-
-
-class Client(asyncio.Protocol):
-    """Sends one request again and again over one connection, the next when the answer is complete."""
-
-    def __init__(self, request: bytes) -> None:
-        self.request, self.answer, self.done, self.transport = request, b"", 0, None
-
-    def connection_made(self, transport: Any) -> None:
-        """Start."""
-        self.transport = transport
-        transport.write(self.request)
-
-    def data_received(self, data: bytes) -> None:
-        """Count an answer that is complete."""
-        self.answer += data
-        head, gap, body = self.answer.partition(b"\r\n\r\n")
-        length = re.search(rb"\r\ncontent-length: (\d+)", head)
-        if not gap or length is None or len(body) < int(length[1]):
-            return
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"not answered with 200: {self.answer!r}")
-        self.answer, self.done = b"", self.done + 1
-        self.transport.write(self.request)  # type: ignore[attr-defined]
+    async def upgrade(self, password: str, stored: str | None) -> str | None:
+        """No other."""
+        return None
 
 
-async def send_load(port: int, path: str, token: str, connections: int, seconds: float, own_address: bool) -> float:
-    """Requests per second over so many keep-alive connections; runs in a process of its own."""
-    loop = asyncio.get_running_loop()
-    clients = []
-    for number in range(connections):
-        request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
-        request += f"X-Forwarded-For: 192.0.2.{number % 250 if own_address else 0}\r\n\r\n"
-        clients.append((await loop.create_connection(partial(Client, request.encode()), "127.0.0.1", port))[1])
-    await asyncio.sleep(seconds / 4)
-    before, begun = sum(client.done for client in clients), time.perf_counter()
-    await asyncio.sleep(seconds)
-    return (sum(client.done for client in clients) - before) / (time.perf_counter() - begun)
+class Both(app.Application):
+    """The service, and beside it a route of Litestar alone, so that one process serves both."""
+
+    other = Litestar([bare], openapi_config=None, logging_config=None)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request."""
+        if scope.get("path") == "/bare":
+            await self.other(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def both() -> Both:
+    """What uvicorn serves."""
+    app.Hasher = Unhashed  # type: ignore[attr-defined]
+    settings = load()
+    return Both(settings, locate(settings).api_dsn)
 
 
 @contextmanager
-def served(server: Server, home: Path) -> Iterator[int]:
-    """One uvicorn process with both applications; gives its port."""
+def served(server: Server, home: Path) -> Iterator[tuple[int, int]]:
+    """One uvicorn process with both applications; gives its port and its id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -117,19 +116,10 @@ def served(server: Server, home: Path) -> Iterator[int]:
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=8), trust_env=False) as client:
             client.get(f"http://127.0.0.1:{port}/health/ready").raise_for_status()
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait()
-
-
-def sign_in(port: int) -> str:
-    """An access token of a new account."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-        person = {"email": "ann@example.com", "username": "ann", "password": PASSWORD, "gdpr_consent": True}
-        client.post("/v1/auth/register", json=person).raise_for_status()
-        answer = client.post("/v1/auth/login", json={"identifier": "ann", "password": PASSWORD}).raise_for_status()
-        return str(answer.json()["access_token"])
 
 
 def scripts(admin: psycopg.Connection[Any], directory: Path) -> dict[str, Path]:
@@ -148,7 +138,7 @@ def scripts(admin: psycopg.Connection[Any], directory: Path) -> dict[str, Path]:
 
 def of_database(server: Server, script: Path, secret: str, connections: int, seconds: float) -> float:
     """Transactions per second by pgbench, everything prepared."""
-    assert server.bin_dir and server.cluster
+    assert server.cluster
     context = json.dumps({"session": secret, "request_id": "bench", "user_agent": "pgbench"})
     address = {"PGHOST": str(server.cluster.sockets), "PGUSER": "roster_authenticator", "PGDATABASE": "user_management"}
     options = {
@@ -163,38 +153,55 @@ def of_database(server: Server, script: Path, secret: str, connections: int, sec
     return float(found[1])
 
 
-def of_service(*load: object) -> float:
-    """Requests per second from a client process."""
-    command = [*SELF, "--load", *map(str, load)]
-    return float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+def of_service(*load: object) -> dict[str, float]:
+    """What a client process tells."""
+    command = [sys.executable, "-m", "bench.load", *map(str, load)]
+    told: dict[str, float] = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    return told
+
+
+def settle(admin: psycopg.Connection[Any], dsn: str, connections: int) -> None:
+    """Fill the database with people, and let no limit get into the way."""
+    bulk.seed(dsn, STRANGERS, "bench", None, True, lambda more: None)
+    admin.execute(MAKE_PEOPLE, [HASH, connections])
+    admin.execute(ACTIVATE)
+    admin.execute(EMPLOY)
+    with admin.transaction():
+        admin.execute("set local session_replication_role = replica")  # past the log
+        admin.execute(SIGNED_IN)
+    admin.execute("update app.rate_limit_policies set quota = 10000000")
+    admin.execute("vacuum analyze")
 
 
 def measure(rounds: int, seconds: float, http_connections: int) -> dict[str, Any]:
     """The median of each variant over the rounds, in calls per second."""
-    figures: dict[tuple[str, str, int], list[float]] = {}
+    figures: dict[tuple[str, str, int], list[dict[str, float]]] = {}
     with throwaway() as server, tempfile.TemporaryDirectory() as home:
         migrate(server.admin_dsn)
         with psycopg.connect(server.admin_dsn, autocommit=True) as admin:
-            admin.execute("update app.rate_limit_policies set quota = 10000000")
+            settle(admin, server.admin_dsn, http_connections)
             version = str(admin.info.parameter_status("server_version")).split()[0]
             files = scripts(admin, Path(home))
-        with served(server, Path(home)) as port:
-            token = sign_in(port)
-            claims = token.split(".")[1]
+        assert server.cluster
+        postmaster = int((server.cluster.data / "postmaster.pid").read_text().split()[0])
+        with served(server, Path(home)) as (port, service):
+            claims = sign_in(port, "user1", "192.0.2.0")["access_token"].split(".")[1]
             secret = str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sid"])
+            for kind in KINDS:
+                of_service(port, service, postmaster, kind, http_connections, seconds)  # every plan is made
             for _ in range(rounds):
                 for n in CONNECTIONS:
                     for name, file in files.items():
                         tps = of_database(server, file, secret, n, seconds)
-                        figures.setdefault(("database", name, n), []).append(tps)
-                for name, path, own in HTTP:
-                    rate = of_service(port, path, token, http_connections, seconds, own)
-                    figures.setdefault(("HTTP", name, http_connections), []).append(rate)
+                        figures.setdefault(("database", name, n), []).append({"per_second": tps})
+                for kind in KINDS:
+                    told = of_service(port, service, postmaster, kind, http_connections, seconds)
+                    figures.setdefault(("HTTP", kind, http_connections), []).append(told)
     rows = [
-        {"where": where, "what": what, "connections": n, "per_second": round(statistics.median(values)),
-         "lowest": round(min(values)), "highest": round(max(values))}
-        for (where, what, n), values in figures.items()
-    ]  # fmt: skip
+        {"where": where, "what": what, "connections": n}
+        | {name: round(statistics.median(each[name] for each in told)) for name in told[0]}
+        for (where, what, n), told in figures.items()
+    ]
     return {"machine": machine(version), "rounds": rounds, "seconds": seconds, "figures": rows}
 
 
@@ -208,15 +215,15 @@ def machine(postgresql: str) -> str:
 def show(result: dict[str, Any]) -> None:
     """Print the figures, each beside its ratio to the first of its group."""
     print(f"{result['machine']}\nMedian of {result['rounds']} interleaved rounds of {result['seconds']:g} s.\n")
-    print(f"| {'where':8} | {'what':21} | connections | per second | ratio | {'lowest to highest':>17} |")
-    print(f"|{'-' * 10}|{'-' * 23}|{'-' * 12}:|{'-' * 11}:|{'-' * 6}:|{'-' * 18}:|")
+    print(f"| {'where':8} | {'what':22} | connections | per second | ratio | service us | database us |")
+    print(f"|{'-' * 10}|{'-' * 24}|{'-' * 12}:|{'-' * 11}:|{'-' * 6}:|{'-' * 11}:|{'-' * 12}:|")
     base: dict[tuple[str, int], float] = {}
     for row in sorted(result["figures"], key=lambda row: (row["where"] != "database", row["connections"])):
         first = base.setdefault((row["where"], row["connections"]), row["per_second"])
-        spread = f"{row['lowest']} to {row['highest']}"
-        print(f"| {row['where']:8} | {row['what']:21} | {row['connections']:11} | {row['per_second']:10} "
-              f"| {row['per_second'] / first:5.2f} | {spread:>17} |")  # fmt: skip
-    print("\nServer, database and clients share the machine: the ratios tell more than the figures, which are noisy.")
+        cpu = [row.get(name, "") for name in ("service_us", "database_us")]
+        print(f"| {row['where']:8} | {row['what']:22} | {row['connections']:11} | {row['per_second']:10} "
+              f"| {row['per_second'] / first:5.2f} | {cpu[0]:10} | {cpu[1]:11} |")  # fmt: skip
+    print("\nServer, database and clients share the machine: trust ratios and CPU time (us an answer) more than rates.")
 
 
 def main() -> None:
@@ -227,17 +234,13 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32, help="keep-alive connections over HTTP")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--load", nargs=6, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         uvicorn.run(
             "bench.one_request:both", factory=True, port=int(os.environ["PGROSTER_PORT"]), loop="uvloop",
-            http="httptools", ws="none", lifespan="on", access_log=False, server_header=False, proxy_headers=False,
+            http=Protocol, ws="none", lifespan="on", access_log=False, server_header=False, proxy_headers=False,
             log_config=logs.configuration(load()),
         )  # fmt: skip
-    elif options.load:
-        port, path, token, n, seconds, own = options.load
-        print(uvloop.run(send_load(int(port), path, token, int(n), float(seconds), own == "1")))
     else:
         result = measure(options.rounds, options.seconds, options.connections)
         print(json.dumps(result, indent=2)) if options.json else show(result)

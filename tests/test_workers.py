@@ -7,11 +7,12 @@ from pathlib import Path
 from time import monotonic
 
 import httpx
+import psycopg
 import pytest
 
 from tests.databases import TestDatabase
 from tests.faults import connected, connections, kill_database, own_server, start_database, stop_database, workers
-from tests.people import Person, client_of, early_in_a_minute, member, one, problem
+from tests.people import Person, client_of, early_in_a_minute, member, one, problem, rename
 from tests.server import PROXY, Service, StartService, serving
 from tests.sources import Sources, route
 from tests.waiting import together, until
@@ -121,6 +122,20 @@ def test_a_lost_database_is_a_quick_503_and_is_found_again_without_a_restart(tmp
                 until(lambda: ann.get("/v1/me").status_code == 200, 10, "the service finds its database")
                 until(lambda: ann.client.get("/health/ready").status_code == 200, 10, "the service is ready again")
                 assert ann.refresh().status_code == 200
+
+
+def test_after_a_power_cut_every_answered_change_is_there_and_only_counting_begins_anew(tmp_path: Path) -> None:
+    with own_server() as server, connected(server) as database, serving(database, tmp_path) as service:
+        ann = member(service)
+        for number in range(10):
+            assert rename(ann, f"Ann{number}").status_code == 200
+        kill_database(server)
+        start_database(server)
+        answer = until(lambda: (a := ann.get("/v1/me")).status_code == 200 and a, 30)
+        assert answer and answer.json()["first_name"] == "Ann9"
+        with psycopg.connect(server.admin_dsn) as admin:
+            counted = admin.execute("select hits from app.rate_limits where policy = 'default'").fetchall()
+        assert counted == [(1,)], "the request after it, and none from before"
 
 
 @pytest.mark.slow

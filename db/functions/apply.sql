@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '78c37e9fa562249e73d81c2c58fb9ad2ab069d3525233b1778900158addaf70b';
+set local pgroster.functions_digest = '929b2f97e7083430eb448a0d4f378b6d7ab27f99bc1ca73d985ae6c380921434';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -131,6 +131,7 @@ set local check_function_bodies = off;
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
 \ir private/show_second_factor.sql
+\ir private/show_user.sql
 \ir private/sign_in.sql
 \ir private/store_password.sql
 \ir private/successor_token.sql
@@ -437,6 +438,7 @@ set local check_function_bodies = on;
 \ir private/set_header.sql
 \ir private/set_role_permissions.sql
 \ir private/show_second_factor.sql
+\ir private/show_user.sql
 \ir private/sign_in.sql
 \ir private/store_password.sql
 \ir private/successor_token.sql

@@ -208,7 +208,7 @@ select pg_temp.lint('a function without a pinned search_path qualifies every fun
       regexp_matches(f.code, '(?<![.a-z0-9_"])([a-z_][a-z0-9_]*)\s*\(', 'gi') m
     where f.language = 'sql' and f.config is null
       and m[1] not in ('coalesce', 'nullif', 'greatest', 'least', 'extract', 'values', 'array', 'in', 'exists', 'any', 'all',
-                       'case', 'when', 'then', 'else', 'and', 'or', 'not', 'select', 'from', 'where', 'as')$$,
+                       'case', 'when', 'then', 'else', 'and', 'or', 'not', 'select', 'from', 'where', 'as', 'lateral')$$,
   pg_temp.rewritten('select abs(n)'), 'app.bad(integer)');
 select pg_temp.lint('a function without a pinned search_path qualifies every type that it names',
   $$select f.signature from our_functions f, regexp_matches(f.code, '::\s*([a-z_][a-z0-9_.]*)', 'gi') m
@@ -217,7 +217,7 @@ select pg_temp.lint('a function without a pinned search_path qualifies every typ
   pg_temp.rewritten('select n::int4'), 'app.bad(integer)');
 select pg_temp.lint('a function without a pinned search_path qualifies every table that it reads',
   $$select f.signature from our_functions f, regexp_matches(f.code, '\m(?:from|join)\s+([a-z_][a-z0-9_.]*)', 'gi') m
-    where f.language = 'sql' and f.config is null and m[1] !~ '\.' and f.code !~ 'extract\(epoch from'$$,
+    where f.language = 'sql' and f.config is null and m[1] !~ '\.' and m[1] <> 'lateral' and f.code !~ 'extract\(epoch from'$$,
   pg_temp.rewritten('select n from pg_class limit 1'), 'app.bad(integer)');
 select pg_temp.lint('a function without a pinned search_path is one statement',
   $$select signature from our_functions where language = 'sql' and config is null and rtrim(code, E' \n;') ~ ';'$$,

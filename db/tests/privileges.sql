@@ -331,6 +331,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.show_second_factor(bigint,text)', 'dba user'),
   ('private.set_header(text,text)', 'anonymous dba user'),
   ('private.set_role_permissions(text,text[])', ''),
+  ('private.show_user(uuid)', 'dba user'),
   ('private.sign_in(uuid,app.device_name,text[])', ''),
   ('private.store_password(uuid,text,boolean)', ''),
   ('private.successor_token(text,bytea)', ''),

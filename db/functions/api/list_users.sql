@@ -26,8 +26,7 @@ begin
     q, status, role, created_after, created_before, include_deleted, sort,
     private.read_cursor('users ' || sort, cursor), "limit" + 1, list_users.count = 'estimated');
   v_page.items := array(
-    select private.load_user((f.place ->> 1)::uuid)
-    from jsonb_array_elements(v_found.places) with ordinality f (place, n)
+    select s from jsonb_array_elements(v_found.places) with ordinality f (place, n), private.show_user((f.place ->> 1)::uuid) s
     where f.n <= "limit" order by f.n);
   if jsonb_array_length(v_found.places) > "limit" then
     v_page.next_cursor := private.make_cursor('users ' || sort, v_found.places -> ("limit" - 1));

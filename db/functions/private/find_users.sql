@@ -18,7 +18,7 @@ declare
   v_type   text := case when ltrim(sort, '-') in ('email', 'username') then 'text' else 'timestamptz' end;
   v_order  text := case when starts_with(sort, '-') then 'desc' else 'asc' end;
   v_prefix text := private.fold(replace(replace(replace(q, '\', '\\'), '%', '\%'), '_', '\_')) || '%';
-  v_words  tsquery := private.word_query(q);
+  v_words  tsquery := case when q is not null then private.word_query(q) end;
   -- By its key the planner knows how many hold it; the one of a role that does not exist is nobody's.
   v_role   uuid := case when role is not null then coalesce((select r.id from app.roles r where r.name = role), '00000000-0000-0000-0000-000000000000') end;
   v_few    record := private.few_users(v_role, created_after, created_before, v_key = 'u.created_at', v_prefix, v_words, 5000);

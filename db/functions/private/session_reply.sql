@@ -1,4 +1,5 @@
--- The answer of login and refresh. The access token is signed outside the database, from the claims set here.
+-- The answer of login and refresh. The access token is signed outside the database, from the claims set here. The account
+-- comes not from load_user(): that runs as the caller elsewhere, and its plan would be made anew at each change of role.
 create or replace function private.session_reply(session app.sessions, secret text, refresh_token text, refresh_expires_at timestamptz)
 returns api.session
 language plpgsql
@@ -16,7 +17,7 @@ begin
   v_reply.refresh_token := session_reply.refresh_token;
   v_reply.refresh_expires_at := session_reply.refresh_expires_at;
   v_reply.session_id := session.id;
-  v_reply."user" := private.load_user(session.user_id);
+  select s into v_reply."user" from private.show_user(session.user_id) s;
   perform set_config('response.claims', jsonb_build_object(
     'sub', session.user_id, 'sid', secret, 'roles', to_jsonb((v_reply."user").roles), 'amr', to_jsonb(session.methods),
     'client_id', (select s.service_name from app.settings s), 'ttl', v_ttl)::text, true);
