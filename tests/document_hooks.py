@@ -25,6 +25,7 @@ BEYOND_A_SCHEMA = {
     "precondition_failed": "nor the version of anything",
     "consent_required": "a boolean may be false, and the answer then says what to do about it",
     "unknown_permission": "permissions are rows, and a schema is made before them",
+    "email_unacceptable": "letters of an address may stand for what no address has",
     "password_unacceptable": "a password may be a common one",
     "metadata_too_large": "a schema counts the members of an object, not its bytes",
     "expiry_passed": "a time of the right form may be one in the past",

@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = '929b2f97e7083430eb448a0d4f378b6d7ab27f99bc1ca73d985ae6c380921434';
+set local pgroster.functions_digest = 'eeaee36621c654757b4c77543118fc6a4044c41e7d6f73f6d3c745023b334a6b';
 \ir begin.sql
 
 -- In whatever order they name each other.
@@ -90,6 +90,7 @@ set local check_function_bodies = off;
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
+\ir private/plain_address.sql
 \ir private/random_base62.sql
 \ir private/random_code.sql
 \ir private/random_recovery_code.sql
@@ -397,6 +398,7 @@ set local check_function_bodies = on;
 \ir private/pass_second_factor.sql
 \ir private/personal_data.sql
 \ir private/personal_tables.sql
+\ir private/plain_address.sql
 \ir private/random_base62.sql
 \ir private/random_code.sql
 \ir private/random_recovery_code.sql

@@ -292,6 +292,7 @@ create temp table declared_callers (signature, roles) as values
   ('private.pass_second_factor(app.users,bigint,text)', ''),
   ('private.personal_data(uuid)', ''),
   ('private.personal_tables()', ''),
+  ('private.plain_address(text)', ''),
   ('private.random_base62(integer)', ''),
   ('private.random_code()', ''),
   ('private.random_recovery_code()', ''),

@@ -22,14 +22,14 @@ begin
     return;
   end if;
   perform private.send_notice(v_account.id, 'email_change_requested', jsonb_build_object('new_email', new_email));
-  perform private.send_email_verification(v_account.id, normalize(new_email, NFKC), nullif(v_taken, v_account.id));
+  perform private.send_email_verification(v_account.id, private.plain_address(new_email), nullif(v_taken, v_account.id));
   perform audit.record_event('email.change_requested', v_account.id);
 end
 $$;
 comment on function api.change_email(app.email, app.password_hash, app.totp_step, app.recovery_code) is $$
 @http POST /v1/me/email
 @status 202
-@errors reauthentication_failed second_factor_failed code_missing
+@errors email_unacceptable reauthentication_failed second_factor_failed code_missing
 @rate_limit mail
 @verify password into verified_hash using http.own_hash()
 @totp code into verified_step using http.own_totp()

@@ -27,7 +27,7 @@ comment on function api.create_user(app.email, app.username, app.person_name, ap
 @http POST /v1/users
 @status 201
 @permission users:write
-@errors email_taken username_taken
+@errors email_taken username_taken email_unacceptable
 
 Create an account and mail an invitation.
 

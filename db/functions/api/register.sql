@@ -33,7 +33,7 @@ $$;
 comment on function api.register(app.email, app.username, app.password_hash, boolean, app.person_name, app.person_name, app.phone, app.locale) is $$
 @http POST /v1/auth/register
 @status 201 202
-@errors email_taken username_taken consent_required password_unacceptable
+@errors email_taken username_taken email_unacceptable consent_required password_unacceptable
 @rate_limit register
 @hash password into password_hash avoiding http.password_words(email, username, first_name, last_name)
 

@@ -46,6 +46,7 @@ as $$
     ('unsupported_media_type',  415, 'The body is not plain JSON.', 'Send Content-Type: application/json and no Content-Encoding.'),
     ('expectation_failed',      417, 'Only 100-continue can be expected.', 'Leave the Expect header out.'),
     ('invalid_request',         422, 'The request does not fit this route.', 'See errors: each names a field and what it should be.'),
+    ('email_unacceptable',      422, 'The email address is not acceptable.', 'Write it without letters that stand for signs or spaces, such as those of full width or ¨.'),
     ('expiry_passed',           422, 'The time has passed already.', 'Send a time in the future, or none.'),
     ('code_missing',            422, 'A code is needed.', 'Send code, or recovery_code.'),
     ('password_missing',        422, 'A password is needed.', 'Send one; to shut somebody out, suspend the account.'),

@@ -32,7 +32,7 @@ begin
   elsif v_owner is not null then
     perform private.send(v_owner, 'email_already_used', (select u.email from app.users u where u.id = v_owner));
   else
-    perform private.send(null, 'username_already_used', normalize(register_privately.email, NFKC));
+    perform private.send(null, 'username_already_used', private.plain_address(register_privately.email));
   end if;
   perform set_config('response.status', '202', true);
   return null;
