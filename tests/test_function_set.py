@@ -180,7 +180,8 @@ def test_a_broken_file_is_named_and_changes_nothing(
 def test_what_depends_on_a_type_of_the_api_is_named_instead_of_dropped(database: Empty, files: Path) -> None:
     database.rows("create view public.foreign_view as select null::api.session as something")
     before = everything(database)
-    change(files / "functions" / "types.sql", "create type api.session as (", "create type api.session as (\n  extra text,")
+    head = "create type api.session as ("
+    change(files / "functions" / "types.sql", head, f"{head}\n  extra text,")
     with pytest.raises(MigrationError, match=r"view public\.foreign_view depends on type"):
         migrate(database.dsn, database=files)
     assert everything(database) == before
