@@ -91,6 +91,7 @@ def verify(connection: psycopg.Connection, since: datetime | None, before: datet
             raise OperatorError("this login cannot read the audit log; grant it roster_auditor")
         found = ask(connection, queries.RANGE, {"since": since, "before": before}) or {}
         first = 1 if since is None else found["first"]
+        around["newest"] = ask(connection, queries.NEWEST)
         verdict = Verdict()
         if first is not None and found["last"] is not None:
             _verify_seals(connection, first, found["last"], around, verdict)
@@ -106,7 +107,7 @@ def _verify_seals(connection: psycopg.Connection, first: int, last: int, around:
         for seal in seals.execute(queries.BETWEEN, [first, last]):
             verdict.problem = _check_link(seal, previous)
             if verdict.problem is None and seal["kind"] == "rows" and seal["month"] not in around["dropped"]:
-                until = _epoch_end(connection, seal["epoch"], around)
+                until = _epoch_end(seal["epoch"], around)
                 verdict.problem, verdict.row_id = _check_rows(connection, seal | {"until_id": until}, around["erased"])
                 verdict.rows += seal["row_count"]
             if verdict.problem is not None:
@@ -145,11 +146,11 @@ def _check_link(seal: Row, previous: Row) -> str | None:
     return None if goes_on or begins or is_sibling else "seal_misplaced"
 
 
-def _epoch_end(connection: psycopg.Connection, epoch: int, around: Row) -> int:
+def _epoch_end(epoch: int, around: Row) -> int:
     """The greatest id that a row of an epoch can have."""
     if later := [after for number, after in (around["epochs"] or {}).items() if int(number) > epoch]:
         return int(min(later))
-    newest = ask(connection, queries.NEWEST) or BEFORE_ALL
+    newest = around["newest"] or BEFORE_ALL
     is_moved = newest["system_identifier"] != around["cluster"] or int(newest["to_transaction"]) > around["finished"]
     return int(newest["last_id"]) if is_moved else MOST
 
@@ -197,7 +198,7 @@ def _check_parts(row: Row, erased: list[str]) -> str | None:
 
 def _find_stray(connection: psycopg.Connection, epoch: int, part: Row, around: Row) -> int | None:
     """A row among those of an epoch's seals that none of them covers."""
-    values = part | {"dropped": around["dropped"], "until_id": _epoch_end(connection, epoch, around)}
+    values = part | {"dropped": around["dropped"], "until_id": _epoch_end(epoch, around)}
     values["end_transaction"] = part["to_transaction"]
     # Before the first seal stands nothing, and behind the last one of an epoch that has ended nothing waits.
     if part["first"] == 1:
@@ -214,7 +215,7 @@ def _find_stray(connection: psycopg.Connection, epoch: int, part: Row, around: R
 
 def _look_behind(connection: psycopg.Connection, around: Row, verdict: Verdict) -> None:
     """What waits for its seal, and what would wait for ever."""
-    newest = ask(connection, queries.NEWEST)
+    newest = around["newest"]
     waiting = ask(connection, queries.WAITING, {"begun": around["begun"]} | (newest or BEFORE_ALL)) or {}
     verdict.unsealed = waiting["rows"]
     is_here = newest is not None and newest["system_identifier"] == around["cluster"]
