@@ -99,8 +99,7 @@ class Connection(HttpToolsProtocol):
         """Whether the next move is the service's: a whole request is here, or an answer on its way."""
         if self in self._room.leaving:
             return False
-        is_waiting = bool(self.pipeline) or (self._is_answering() and not self._in_body)
-        return is_waiting or self.transport.get_write_buffer_size() > 0
+        return self._owes_answer() or self.transport.get_write_buffer_size() > 0
 
     def dismiss(self) -> None:
         """Make room for others: with an answer, if there is something to answer."""
@@ -113,7 +112,7 @@ class Connection(HttpToolsProtocol):
 
     def refuse(self, code: str) -> None:
         """Answer with a problem and close the connection; not before an earlier request has got its answer."""
-        if self.pipeline or (self._is_answering() and not self._in_body):
+        if self._owes_answer():
             self.cycle.keep_alive = False
             self.flow.pause_reading()
             return
@@ -130,6 +129,10 @@ class Connection(HttpToolsProtocol):
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _owes_answer(self) -> bool:
+        """Whether a request that has arrived whole waits for its answer."""
+        return bool(self.pipeline) or (self._is_answering() and not self._in_body)
 
     def _is_reading(self) -> bool:
         return bool(self._head) or self._in_body
@@ -155,7 +158,7 @@ class Connection(HttpToolsProtocol):
 
     def _expire(self) -> None:
         self._disarm()
-        if self.pipeline or (self._is_answering() and not self._in_body):
+        if self._owes_answer():
             self._arm()  # nobody reads what the client sends while it waits for an answer
         elif self._is_reading():
             self.refuse("request_timeout")
