@@ -1,7 +1,7 @@
 -- Generated from the files of db/functions by `pgroster migrate`; edit those.
 -- Puts these functions in place: psql -1 -f db/functions/apply.sql
 \set ON_ERROR_STOP on
-set local pgroster.functions_digest = 'eeaee36621c654757b4c77543118fc6a4044c41e7d6f73f6d3c745023b334a6b';
+set local pgroster.functions_digest = 'ebc6f8029fdb5aa992a4a492030b3afd7e3112a6332e6c83123ecfb05fb4a62b';
 \ir begin.sql
 
 -- In whatever order they name each other.

@@ -30,7 +30,7 @@ begin
   end if;
 
   v_caller := private.identify(context);
-  v_lacks := private.outstanding(v_caller.user_id);
+  v_lacks := case when v_caller.user_id is not null then private.outstanding(v_caller.user_id) end;
   if v_caller.refusal is not null then
     v_refusal := v_caller.refusal;
   elsif not has_function_privilege(v_role, enter.route, 'execute') then
