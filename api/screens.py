@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TimeRemainingColu
 from rich.table import Table
 
 from api import catalog, operations
-from api.doctor import Check
+from api.doctor_database import Check
 from api.embedded import Server
 from api.migrate import Status
 from api.operations import CatalogError, Operation

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from api import audit_code, audit_verdicts, doctor
+from api import audit_code, audit_verdicts, doctor_database
 from api.settings import OperatorError
 from tests.databases import TestDatabase
 from tests.sealing import account, until_sealed, value, write
@@ -115,7 +115,7 @@ def test_what_a_superuser_does_to_the_code_is_told(compared: TestDatabase, what:
         found = audit_verdicts.of_code(compared.admin)
         assert found["problem"] == "code_differs"
         assert f"  {expected}" in found["message"].splitlines()
-        assert doctor.audit_trail(compared.admin).state == "fail"
+        assert doctor_database.audit_trail(compared.admin).state == "fail"
     finally:
         compared.admin.execute("alter role roster_authenticator reset session_replication_role")
         compared.admin.execute("drop role if exists code_member")
@@ -125,7 +125,7 @@ def test_what_somebody_added_beside_it_is_no_difference(compared: TestDatabase) 
     """BR-218: a function of one's own is what pgroster is extended by."""
     compared.admin.execute("create function api.mine() returns integer language sql as 'select 1'")
     found = audit_verdicts.of_code(compared.admin)
-    assert (found["problem"], doctor.audit_trail(compared.admin).state) == (None, "ok")
+    assert (found["problem"], doctor_database.audit_trail(compared.admin).state) == (None, "ok")
 
 
 def test_no_function_of_the_database_is_believed(database: TestDatabase) -> None:

@@ -9,7 +9,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from pytest_postgresql.executors import NoopExecutor
 
-from api import doctor
+from api import doctor_database
 from tests.databases import TestDatabase, fresh_database
 from tests.sealing import account, until_sealed, value, verify, write
 
@@ -250,7 +250,7 @@ def test_partitions_are_still_made_and_dropped_by_the_service(database: TestData
 
 def test_the_doctor_says_whether_the_log_is_guarded(database: TestDatabase) -> None:
     """Only a superuser can install the guard, so there are databases without."""
-    assert doctor.guard(database.admin).state == "ok"
+    assert doctor_database.guard(database.admin).state == "ok"
     database.admin.execute("alter event trigger pgroster_guard_end disable")
-    found = doctor.guard(database.admin)
+    found = doctor_database.guard(database.admin)
     assert (found.state, "docs/audit.md" in found.advice) == ("warn", True)

@@ -14,8 +14,8 @@ RELATION = re.compile(r"create (?:unlogged )?(?:table|view|materialized view)(?:
 RELATIONS = sorted(set(RELATION.findall(STATEMENTS)))
 OWN_SCHEMAS = ("app", "audit", "private", "reporting", "admin")
 SEAM = {
-    ("http", "deployed"): {"catalog.py", "service.py", "migrate.py", "function_set.py", "ledger.py", "doctor.py"},
-    ("app", "schema_migrations"): {"migrate.py", "ledger.py", "plan.py", "doctor.py", "yoyo_steps.py"},
+    ("http", "deployed"): {"catalog.py", "service.py", "migrate.py", "function_set.py", "ledger.py"},
+    ("app", "schema_migrations"): {"migrate.py", "ledger.py", "plan.py", "yoyo_steps.py"},
     ("admin", "run_due_job"): {"app.py"},
     ("admin", "import_users"): {"importing.py"},
     ("admin", "audit_partitions"): {"audit.py"},
@@ -26,8 +26,8 @@ SEAM = {
     ("audit", "seals"): {"audit_queries.py"},
     ("admin", "outdated_secrets"): {"resealing.py"},
     ("admin", "replace_secrets"): {"resealing.py"},
-    ("private", "now"): {"doctor.py"},
-    ("private", "clock"): {"doctor.py"},
+    ("private", "now"): {"doctor_database.py"},
+    ("private", "clock"): {"doctor_database.py"},
 }
 """What some modules have to name to do their work: functions and steps, jobs, import, the log's seals, the clock."""
 RULES = {
