@@ -96,7 +96,9 @@ def serving(database: TestDatabase, directory: Path, **environment: str) -> Iter
             pgroster("serve"), cwd=ROOT, env=clean_environment(**settings | environment), stdout=output, stderr=output
         )
     url = f"http://127.0.0.1:{port}"
-    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+    # Given up before the service closes it; by default httpx does in the same moment, and a request would meet the end.
+    limits = httpx.Limits(keepalive_expiry=3)
+    with httpx.Client(base_url=url, timeout=60, trust_env=False, limits=limits) as client:
         service = Service(url, client, log, process, database.admin, database.admin_dsn, directory / "var")
         try:
             with told(log):
